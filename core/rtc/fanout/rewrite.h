@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How a source's packets become one viewer's: the header fields that differ per viewer.
+#pragma once
+
+#include "core/base/bytes.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace sotto::rtc {
+
+/// RTP header extension ids of the source mapped to the viewer's (RFC 8285). Zero drops one.
+using ExtensionMap = std::array<std::uint8_t, 16>;
+
+/// The rewriting of one frame for one viewer. Plain values: a sink applies it while it copies the
+/// packet into its send buffer, so that a packet is touched once.
+struct Rewrite {
+  std::uint8_t payload_type = 0;
+  std::uint32_t ssrc = 0;
+  std::uint16_t first_sequence = 0;  ///< Of the frame's first packet; the others count up from it.
+  std::uint32_t rtp_time = 0;
+  ExtensionMap extensions{};
+
+  /// Writes packet number `index` of the frame into `out` and returns its new length, which never
+  /// exceeds the original's. `out` must hold packet.size() bytes. Returns 0 for a malformed packet.
+  std::size_t apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out) const;
+};
+
+}  // namespace sotto::rtc

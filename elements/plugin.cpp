@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Registration of every element, and nothing else.
+#include <gst/gst.h>
+
+namespace {
+
+gboolean plugin_init(GstPlugin* plugin) {
+  (void)plugin;
+  return TRUE;
+}
+
+}  // namespace
+
+#define PACKAGE "sotto"
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, sotto,
+                  "Secure real-time media: WHIP and WHEP ends, end-to-end encryption, rights",
+                  plugin_init, SOTTO_VERSION, "LGPL", "sotto", "https://sotto.invalid/")

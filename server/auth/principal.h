@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Who is asking, and what for.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto::server {
+
+/// Scopes are colon-separated words, `*` for any one word, e.g. `stream:front-door:view`,
+/// `stream:*:publish`, `admin`. `admin` implies every other scope.
+struct Principal {
+  std::string subject;  ///< Empty: nobody.
+  std::vector<std::string> scopes;
+
+  bool known() const { return !subject.empty(); }
+  bool may(std::string_view scope) const;
+};
+
+}  // namespace sotto::server

@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The one registry of sources: cameras, mounts, mountpoints and room feeds all live here.
+#pragma once
+
+#include "core/base/error.h"
+#include "core/rtc/source.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto::server {
+
+/// Main context only.
+class Registry {
+ public:
+  virtual ~Registry() = default;
+  /// kExists when the id is taken, kInvalid when it is not [a-z0-9-]{1,64}.
+  virtual Result<> add(std::string id, std::shared_ptr<rtc::Source> source) = 0;
+  virtual void remove(std::string_view id) = 0;
+  virtual std::shared_ptr<rtc::Source> find(std::string_view id) const = 0;
+  virtual std::shared_ptr<rtc::Source> find(std::uint64_t number) const = 0;
+  virtual std::vector<std::shared_ptr<rtc::Source>> all() const = 0;  ///< By id.
+  /// The stable number of an id, kept in state.db, made on first use; survives restarts.
+  virtual std::uint64_t number_of(std::string_view id) = 0;
+};
+
+}  // namespace sotto::server
