@@ -1,0 +1,143 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// This device's camera, microphone or screen, sent to the server by WHIP.
+import { announce, busy, byId, element, tell } from './dom.js';
+import { setUpPage } from './page.js';
+import { goToLogin, session, sharedToken } from './session.js';
+import { listSources } from './sources.js';
+import { StatsReader, describe } from './stats.js';
+import { WhipPublisher } from './whip.js';
+
+const BITRATES = { 360: 800_000, 720: 2_500_000, 1080: 5_000_000 }; // Enough for a moving picture.
+const token = sharedToken() || session.token;
+const form = byId('form');
+const message = byId('message');
+const preview = byId('preview');
+const veil = byId('veil');
+let running = null; // { publisher, stream, ticker }
+
+async function capture(what, height) {
+  const video = { width: { ideal: Math.round(height * 16 / 9) }, height: { ideal: height } };
+  if (!navigator.mediaDevices) {
+    throw new Error('The browser gives cameras only to secure pages. Open this page by https, or on the server itself by http://localhost.');
+  }
+  try {
+    if (what === 'screen') return await navigator.mediaDevices.getDisplayMedia({ video, audio: true });
+    return await navigator.mediaDevices.getUserMedia({ audio: true, ...(what === 'camera' ? { video } : {}) });
+  } catch (error) {
+    const texts = {
+      NotAllowedError: 'The browser was not allowed to use it. Allow camera and microphone for this page (the sign beside the address) and start again.',
+      NotFoundError: 'No camera or microphone was found. Connect one, or choose the screen.',
+      NotReadableError: 'Another program is using the camera or microphone. Close it and start again.',
+    };
+    throw new Error(texts[error.name] ?? error.message);
+  }
+}
+
+function explain(error) {
+  if (error.status === 401 && !sharedToken()) {
+    session.forget();
+    goToLogin('expired');
+  }
+  if (error.status === 401 || error.status === 403) {
+    return new Error('You may not publish here. Ask the administrator for a link that may, or choose another name.');
+  }
+  if (error.status === 404) {
+    return new Error('There is no such place to publish to. Choose one of the names the field offers.');
+  }
+  return error;
+}
+
+function show(live) {
+  byId('start').hidden = live;
+  byId('stop').hidden = !live;
+  byId('stats').hidden = !live;
+  for (const control of form.querySelectorAll('input, select')) control.disabled = live;
+  byId('link').hidden = !live;
+}
+
+async function stop(text = '') {
+  const was = running;
+  running = null;
+  if (!was) return;
+  clearInterval(was.ticker);
+  was.stream.getTracks().forEach((track) => track.stop());
+  preview.srcObject = null;
+  veil.textContent = 'Nothing is sent yet.';
+  veil.hidden = false;
+  byId('status').textContent = '';
+  show(false);
+  byId('start').focus();
+  if (text) tell(message, text, 'error');
+  await was.publisher.stop();
+}
+
+async function start() {
+  tell(message, '');
+  const mount = form.elements.namedItem('mount').value.trim();
+  const what = new FormData(form).get('what');
+  const quality = byId('quality').value;
+  const stream = await capture(what, Number(quality));
+  const publisher = new WhipPublisher({
+    url: `/whip/${encodeURIComponent(mount)}`, token, stream, maxBitrate: BITRATES[quality],
+  });
+  running = { publisher, stream, ticker: 0 };
+  preview.srcObject = stream;
+  veil.textContent = 'Connecting…';
+  stream.getTracks().forEach((track) => track.addEventListener('ended',
+    () => stop(what === 'screen' ? '' : 'The camera or microphone was taken away. Connect it and start again.')));
+  publisher.addEventListener('state', () => {
+    if (running?.publisher !== publisher) return;
+    if (publisher.state === 'connected') {
+      veil.hidden = true;
+      byId('status').textContent = 'Live';
+    } else if (publisher.state === 'disconnected') {
+      byId('status').textContent = 'The network is interrupted…';
+    } else if (publisher.state === 'failed') {
+      stop('The connection to the server was lost. Start again when the network is back.');
+    }
+  });
+  show(true);
+  const link = byId('watch-link');
+  link.href = `watch.html?id=${encodeURIComponent(mount)}`;
+  link.textContent = link.href;
+  try {
+    await publisher.connect();
+  } catch (error) {
+    await stop();
+    throw explain(error);
+  }
+  announce('Sending.');
+  const reader = new StatsReader(publisher.pc);
+  running.ticker = setInterval(async () => {
+    const rows = describe(await reader.read());
+    byId('stats').replaceChildren(...rows.flatMap(
+      ([label, text]) => [element('dt', {}, label), element('dd', {}, text)]));
+  }, 1000);
+  byId('stop').focus();
+}
+
+async function offerMounts() {
+  const sources = await listSources();
+  const mounts = sources.filter(({ type }) => type === 'whip');
+  byId('mounts').replaceChildren(...mounts.map(({ id, title }) => element('option', { value: id }, title || id)));
+  const field = byId('mount');
+  if (!field.value && mounts.length) field.value = mounts[0].id;
+}
+
+setUpPage();
+if (!token) {
+  goToLogin();
+} else {
+  const to = new URLSearchParams(location.search).get('to');
+  if (to) byId('mount').value = to;
+  if (sharedToken()) byId('mount').readOnly = true;
+  if (!session.token) byId('nav').hidden = true;
+  else offerMounts().catch(() => { /* The field can be filled by hand. */ });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    busy(byId('start'), message, start);
+  });
+  byId('stop').addEventListener('click', () => stop());
+  addEventListener('pagehide', () => stop());
+}
