@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Session descriptions as a typed model: bounded parsing, stable printing.
 //
-// RFC 8866 (SDP), RFC 9429 (JSEP), RFC 8839 (ICE), RFC 8843 (BUNDLE). The model keeps what the
+// RFC 8866 (SDP), RFC 9429 (JSEP), RFC 8839 (ICE), RFC 9143 (BUNDLE). The model keeps what the
 // project acts on and every other attribute verbatim, in order, so that printing loses nothing.
 #pragma once
 
@@ -50,8 +50,14 @@ struct Media {
   std::vector<Attribute> attributes;
 
   std::string mid() const;
-  Direction direction() const;        ///< As written: from the describing side. Default sendrecv.
-  std::vector<Codec> codecs() const;  ///< rtpmap joined with fmtp; RTX, RED and FEC are left out.
+  Direction direction() const;  ///< As written: from the describing side. Default sendrecv.
+  void set_direction(Direction direction);
+  bool rejected() const;                   ///< Port 0 and not merely bundle-only (RFC 9143, 6).
+  std::vector<int> payload_types() const;  ///< Of the m-line, in its order, without repeats.
+  /// rtpmap joined with fmtp, in the m-line's order of preference; RTX, RED, FEC, comfort noise and
+  /// telephone events are left out.
+  std::vector<Codec> codecs() const;
+  std::optional<int> rtx_of(int payload_type) const;  ///< RFC 4588: whose apt it is.
   std::vector<Extension> extensions() const;
   bool has(std::string_view name) const;
   std::string_view value(std::string_view name) const;  ///< First of that name, or empty.
@@ -69,6 +75,7 @@ struct Description {
   Result<Fingerprint> fingerprint(std::size_t media_index) const;
   std::optional<std::size_t> index_of(std::string_view mid) const;
   std::vector<std::string> bundle() const;  ///< mids of a=group:BUNDLE, first is the tagged one.
+  void set_bundle(const std::vector<std::string>& mids);  ///< Empty: no group.
 };
 
 /// Refuses what it cannot keep apart: no m-line grammar, too long, too many, NUL bytes.
