@@ -23,6 +23,9 @@ struct Frame {
   std::vector<ByteView> packets;      ///< Whole RTP packets (RFC 3550, 5.1) in sending order.
   std::shared_ptr<const void> owner;  ///< Keeps the packets' memory; its deleter is the release.
   bool keyframe = false;              ///< A decoder can start here. Always true for audio.
+  /// Packets before this frame were lost for good, or the source began anew: what does not start
+  /// at a keyframe cannot be decoded.
+  bool after_gap = false;
   std::uint8_t spatial_layer = 0;
   std::uint8_t temporal_layer = 0;
   std::uint32_t rtp_time = 0;  ///< The source's RTP timestamp, unmapped.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/bytes.h"
+#include "core/rtc/frame.h"
 
 #include <array>
 #include <cstddef>
@@ -22,6 +23,9 @@ struct Rewrite {
   std::uint32_t ssrc = 0;
   std::uint16_t first_sequence = 0;  ///< Of the frame's first packet; the others count up from it.
   std::uint32_t rtp_time = 0;
+  /// The moment that rtp_time stands for, to be told in sender reports. It is the frame's own pts,
+  /// except while a viewer catches up: then it is squeezed as rtp_time is.
+  MonotonicTime pts{};
   ExtensionMap extensions{};
 
   /// Writes packet number `index` of the frame into `out` and returns its new length, which never

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/rtc/fanout/rewrite.h"
+
+#include "core/rtc/rtp/packet.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sotto::rtc {
+namespace {
+
+// Renames the elements of the one- or two-byte form in place. What the viewer did not agree to
+// becomes padding. Returns false when nothing is left and the whole extension may go.
+bool rename_extensions(std::span<std::uint8_t> area, std::uint16_t profile,
+                       const ExtensionMap& map) {
+  const bool one_byte = profile == 0xBEDE;
+  bool any = false;
+  std::size_t at = 0;
+  while (at < area.size()) {
+    const std::uint8_t head = area[at];
+    if (head == 0) {
+      ++at;
+      continue;
+    }
+    const std::uint8_t id = one_byte ? static_cast<std::uint8_t>(head >> 4U) : head;
+    const std::size_t head_size = one_byte ? 1 : 2;
+    if (head_size > area.size() - at) break;
+    const std::size_t size = one_byte ? (head & 0x0FU) + 1U : area[at + 1];
+    if (size > area.size() - at - head_size) break;
+    if (one_byte && (id == 0 || id == 15)) break;
+    const std::uint8_t to = id < map.size() ? map[id] : std::uint8_t{0};
+    if (to == 0 || to > (one_byte ? 14 : 15)) {
+      std::memset(&area[at], 0, head_size + size);
+    } else {
+      any = true;
+      area[at] = one_byte ? static_cast<std::uint8_t>(to << 4U | (head & 0x0FU)) : to;
+    }
+    at += head_size + size;
+  }
+  // Whatever stopped the walk is not ours to hand on.
+  std::fill(area.begin() + static_cast<std::ptrdiff_t>(at), area.end(), std::uint8_t{0});
+  return any;
+}
+
+}  // namespace
+
+std::size_t Rewrite::apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out) const {
+  if (packet.size() < rtp::kFixedHeaderBytes || out.size() < packet.size()) return 0;
+  std::size_t size = packet.size();
+  const std::uint8_t first = packet[0];
+  if ((first & 0x10U) == 0) {
+    std::memcpy(out.data(), packet.data(), size);
+  } else {
+    const auto header = rtp::parse(packet);
+    if (!header) return 0;
+    const std::size_t area_at = header->extension_offset;
+    const std::size_t area_end = area_at + header->extension_size;
+    const bool rfc8285 =
+        header->extension_profile == 0xBEDE || (header->extension_profile & 0xFFF0U) == 0x1000;
+    std::memcpy(out.data(), packet.data(), area_end);
+    if (rfc8285 && rename_extensions(out.subspan(area_at, header->extension_size),
+                                     header->extension_profile, extensions)) {
+      std::memcpy(&out[area_end], packet.data() + area_end, size - area_end);
+    } else {
+      const std::size_t cut = header->extension_size + 4;
+      std::memcpy(&out[area_at - 4], packet.data() + area_end, size - area_end);
+      out[0] = static_cast<std::uint8_t>(first & ~0x10U);
+      size -= cut;
+    }
+  }
+  if (out[0] >> 6U != 2) return 0;
+  out[1] = static_cast<std::uint8_t>((out[1] & 0x80U) | (payload_type & 0x7FU));
+  rtp::store_u16(&out[2], static_cast<std::uint16_t>(first_sequence + index));
+  rtp::store_u32(&out[4], rtp_time);
+  rtp::store_u32(&out[8], ssrc);
+  return size;
+}
+
+}  // namespace sotto::rtc
