@@ -15,7 +15,7 @@ LAYERS = ["core", "elements", "pipelines", "server"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 FOREIGN_TO_CORE = re.compile(r"^(gst/|glib|gio/|gobject|libsoup/|nice/)")
 # Folders of the server that every feature stands on; all others are features.
-SERVER_BASE = {"base", "config", "http", "auth", "registry", "metrics"}
+SERVER_BASE = {"base", "config", "http", "auth", "registry", "metrics", "signaling"}
 # The lists of features, and the program, name them all: that is what they are for.
 SERVER_ROOT = {"server/features.cpp", "server/main.cpp"}
 

@@ -1,0 +1,198 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "server/whip/feature.h"
+
+#include "pipelines/peer/webrtcbin_peer.h"
+#include "server/base/events.h"
+#include "server/base/log.h"
+#include "server/config/config.h"
+#include "server/registry/registry.h"
+#include "server/signaling/ice_servers.h"
+#include "server/whip/offer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sotto::server {
+
+/// How long a mount nobody configured waits for its publisher to come back.
+constexpr std::chrono::seconds kGrace{30};
+constexpr std::chrono::seconds kTidyInterval{5};
+
+/// One publisher's session: its peer connection feeds the mount's tracks.
+class WhipFeature::Publication : public HttpSession,
+                                 public rtc::PeerListener,
+                                 public std::enable_shared_from_this<Publication> {
+ public:
+  Publication(Context& context, std::shared_ptr<Mount> mount, std::string subject,
+              std::function<void()> ended)
+      : context_(context),
+        mount_(std::move(mount)),
+        subject_(std::move(subject)),
+        ended_(std::move(ended)),
+        id_(mount_->info().id),
+        peer_(make_webrtcbin_peer(context.loop, *this,
+                                  peer_options(context.config.rtc, "whip/" + id_))) {}
+
+  ~Publication() override { close(); }
+  Publication(const Publication&) = delete;
+  Publication& operator=(const Publication&) = delete;
+
+  void start(const std::string& offer, std::vector<rtc::MediaPlan> plans,
+             HttpSessions::Opened opened) {
+    peer_->answer(offer, std::move(plans),
+                  [self = shared_from_this(), opened](Result<std::string> answer) {
+                    if (answer) self->feed_mount();
+                    opened(std::move(answer), self);
+                  });
+  }
+
+  rtc::Peer& peer() override { return *peer_; }
+  const std::string& subject() const { return subject_; }
+
+  void close() override {
+    ended_ = nullptr;
+    peer_->close();
+  }
+  /// The same publisher came back before we noticed that it was gone.
+  void give_way() {
+    const auto ended = std::exchange(ended_, nullptr);
+    peer_->close();
+    if (ended) ended();
+  }
+
+  void on_connected() override {
+    mount_->set_live(true);
+    live_ = true;
+    log::info("whip", "publishing", {{"id", id_}, {"subject", subject_}});
+    context_.events.publish("publisher.joined", {{"id", id_}, {"subject", subject_}});
+  }
+
+  void on_closed(rtc::CloseReason reason, const std::string& text) override {
+    if (std::exchange(live_, false)) {
+      mount_->set_live(false);
+      context_.events.publish("publisher.left",
+                              {{"id", id_}, {"reason", std::string(name_of(reason))}});
+    }
+    log::info("whip", "publisher gone",
+              {{"id", id_}, {"reason", std::string(name_of(reason))}, {"text", text}});
+    if (const auto ended = std::exchange(ended_, nullptr)) ended();
+  }
+
+ private:
+  void feed_mount() {
+    const auto media = peer_->media();
+    mount_->set_media(media, peer_);
+    for (const auto& plan : media) {
+      if (auto track = mount_->track(plan.kind)) peer_->set_receiver(plan.mid, std::move(track));
+    }
+  }
+
+  Context& context_;
+  std::shared_ptr<Mount> mount_;
+  std::string subject_;
+  std::function<void()> ended_;
+  std::string id_;
+  bool live_ = false;
+  std::shared_ptr<rtc::Peer> peer_;
+};
+
+WhipFeature::WhipFeature(Context& context) : context_(context) {
+  configure_mounts();
+  sessions_ = std::make_unique<HttpSessions>(
+      context_, "whip", "stream:{id}:publish",
+      [this](const HttpSessions::Opening& opening, HttpSessions::Opened opened) {
+        open(opening, std::move(opened));
+      });
+  tidy_timer_ = context_.loop.every(kTidyInterval, [this] { tidy(); });
+  reload_ = context_.events.listen([this](const Event& event) {
+    if (event.name == "config.reloaded") configure_mounts();
+  });
+}
+
+WhipFeature::~WhipFeature() { stop(); }
+
+void WhipFeature::stop() {
+  tidy_timer_.cancel();
+  if (sessions_) sessions_->close_all();
+  for (auto& [id, place] : std::exchange(places_, {})) {
+    place.mount->end({ErrorCode::kUnavailable, "the server is stopping"});
+    context_.registry.remove(id);
+  }
+}
+
+void WhipFeature::configure_mounts() {
+  for (auto& [id, place] : places_) place.configured = false;
+  for (const auto& mount : context_.config.mounts) {
+    auto found = places_.find(mount.id);
+    if (found == places_.end()) {
+      auto source = std::make_shared<Mount>(mount.id, context_.registry.number_of(mount.id),
+                                            mount.title, mount.is_private);
+      if (const auto added = context_.registry.add(mount.id, source); !added) {
+        log::error("whip", "mount not added", {{"id", mount.id}, {"error", added.error().message}});
+        continue;
+      }
+      found = places_.emplace(mount.id, Place{std::move(source), {}, true}).first;
+    }
+    found->second.configured = true;
+  }
+}
+
+Result<std::shared_ptr<Mount>> WhipFeature::claim(const std::string& id,
+                                                  const std::string& subject) {
+  const auto found = places_.find(id);
+  if (found != places_.end()) {
+    if (const auto present = found->second.publication.lock()) {
+      if (present->subject() != subject) {
+        return fail(ErrorCode::kConflict, "somebody else is publishing to " + id);
+      }
+      present->give_way();
+    }
+    return found->second.mount;
+  }
+  auto mount = std::make_shared<Mount>(id, context_.registry.number_of(id), id, false);
+  if (const auto added = context_.registry.add(id, mount); !added) {
+    return tl::unexpected<Error>(added.error());
+  }
+  places_.emplace(id, Place{mount, {}, false});
+  return mount;
+}
+
+void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opened opened) {
+  const auto offer = rtc::sdp::parse(opening.offer);
+  if (!offer) {
+    opened(tl::unexpected<Error>(offer.error()), nullptr);
+    return;
+  }
+  auto plans = plan_publication(*offer);
+  if (!plans) {
+    opened(tl::unexpected<Error>(plans.error()), nullptr);
+    return;
+  }
+  const auto& subject = opening.exchange->request().principal.subject;
+  const auto mount = claim(opening.mount, subject);
+  if (!mount) {
+    opened(tl::unexpected<Error>(mount.error()), nullptr);
+    return;
+  }
+  auto publication = std::make_shared<Publication>(context_, *mount, subject, opening.ended);
+  places_.at(opening.mount).publication = publication;
+  publication->start(opening.offer, std::move(*plans), std::move(opened));
+}
+
+void WhipFeature::tidy() {
+  const auto now = rtc::monotonic_now();
+  for (auto place = places_.begin(); place != places_.end();) {
+    auto& [id, entry] = *place;
+    const bool wanted = entry.configured || entry.mount->viewers() > 0 ||
+                        !entry.publication.expired() || entry.mount->idle_for(now) < kGrace;
+    if (wanted) {
+      ++place;
+      continue;
+    }
+    context_.registry.remove(id);
+    place = places_.erase(place);
+  }
+}
+
+}  // namespace sotto::server

@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// WHIP: publishing from a browser, OBS, GStreamer or a Raspberry Pi (RFC 9725).
+#pragma once
+
+#include "server/base/context.h"
+#include "server/signaling/http_sessions.h"
+#include "server/whip/mount.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace sotto::server {
+
+/// POST /whip/{id} with scope stream:{id}:publish. Mounts named in the configuration are always
+/// there; any other id springs up with its publisher and goes with its last viewer.
+class WhipFeature : public Feature {
+ public:
+  explicit WhipFeature(Context& context);
+  ~WhipFeature() override;
+  void stop() override;
+
+ private:
+  class Publication;
+  struct Place {
+    std::shared_ptr<Mount> mount;
+    std::weak_ptr<Publication> publication;
+    bool configured = false;
+  };
+
+  void configure_mounts();
+  void open(const HttpSessions::Opening& opening, HttpSessions::Opened opened);
+  Result<std::shared_ptr<Mount>> claim(const std::string& id, const std::string& subject);
+  void tidy();
+
+  Context& context_;
+  std::map<std::string, Place> places_;
+  std::unique_ptr<HttpSessions> sessions_;
+  MainContext::Timer tidy_timer_;
+  std::shared_ptr<void> reload_;
+};
+
+}  // namespace sotto::server

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "server/whip/mount.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sotto::server {
+
+using rtc::MediaKind;
+
+/// One viewer's hold: counts it, and passes the end on.
+class Mount::MountFeed : public rtc::Feed {
+ public:
+  MountFeed(std::shared_ptr<Mount> mount, std::vector<rtc::FeedTrack> tracks)
+      : mount_(std::move(mount)), tracks_(std::move(tracks)) {
+    mount_->feeds_.push_back(this);
+  }
+  ~MountFeed() override {
+    auto& feeds = mount_->feeds_;
+    feeds.erase(std::remove(feeds.begin(), feeds.end(), this), feeds.end());
+  }
+  MountFeed(const MountFeed&) = delete;
+  MountFeed& operator=(const MountFeed&) = delete;
+
+  const std::vector<rtc::FeedTrack>& tracks() const override { return tracks_; }
+  void on_end(std::function<void(Error)> ended) override { ended_ = std::move(ended); }
+
+  void end(const Error& error) {
+    if (const auto ended = std::exchange(ended_, nullptr)) ended(error);
+  }
+  bool carries(const rtc::Track* track) const {
+    return std::any_of(tracks_.begin(), tracks_.end(),
+                       [&](const auto& mine) { return mine.track.get() == track; });
+  }
+
+ private:
+  std::shared_ptr<Mount> mount_;
+  std::vector<rtc::FeedTrack> tracks_;
+  std::function<void(Error)> ended_;
+};
+
+Mount::Mount(std::string id, std::uint64_t number, std::string title, bool is_private)
+    : id_(std::move(id)), number_(number), title_(std::move(title)), is_private_(is_private) {}
+
+Mount::~Mount() = default;
+
+rtc::SourceInfo Mount::info() const {
+  rtc::SourceInfo info;
+  info.id = id_;
+  info.number = number_;
+  info.type = "whip";
+  info.title = title_.empty() ? id_ : title_;
+  info.is_private = is_private_;
+  info.viewers = feeds_.size();
+  if (live_) {
+    info.state = rtc::SourceState::kLive;
+  } else {
+    info.state = tracks_.empty() ? rtc::SourceState::kIdle : rtc::SourceState::kAway;
+    info.reason = "nobody is publishing";
+  }
+  for (const auto& [kind, track] : tracks_) {
+    info.tracks.emplace_back(std::string(name_of(kind)), track->codec());
+  }
+  return info;
+}
+
+void Mount::open(const rtc::Wish& wish,
+                 std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) {
+  if (tracks_.empty()) {
+    done(fail(ErrorCode::kUnavailable, "nobody is publishing to " + id_ + " yet"));
+    return;
+  }
+  const auto accepted = wish.accept.empty() ? rtc::browser_codecs() : wish.accept;
+  std::vector<rtc::FeedTrack> tracks;
+  std::string refused;
+  for (const auto& [kind, track] : tracks_) {
+    if (!(kind == MediaKind::kAudio ? wish.audio : wish.video)) continue;
+    const bool fits = std::any_of(accepted.begin(), accepted.end(), [&](const auto& codec) {
+      return accepts(codec, track->codec());
+    });
+    if (fits) {
+      tracks.push_back({std::string(name_of(kind)), {}, track, nullptr});
+    } else {
+      refused += (refused.empty() ? "" : ", ") + track->codec().name;
+    }
+  }
+  if (tracks.empty()) {
+    done(fail(ErrorCode::kUnsupported,
+              refused.empty() ? "the publisher sends none of the kinds of media you asked for"
+                              : "the publisher sends " + refused + ", which you did not offer"));
+    return;
+  }
+  done(std::make_unique<MountFeed>(shared_from_this(), std::move(tracks)));
+}
+
+void Mount::set_media(const std::vector<rtc::MediaPlan>& media,
+                      std::weak_ptr<rtc::Peer> publisher) {
+  auto former = std::exchange(tracks_, {});
+  for (const auto& plan : media) {
+    if (plan.kind == MediaKind::kData) continue;
+    const auto old = former.find(plan.kind);
+    std::shared_ptr<rtc::Track> track;
+    if (old != former.end() && accepts(old->second->codec(), plan.codec)) {
+      track = old->second;
+      former.erase(old);
+    } else {
+      track = rtc::Track::create(plan.codec);
+    }
+    if (plan.kind == MediaKind::kVideo) {
+      track->set_keyframe_requester([publisher, mid = plan.mid] {
+        if (const auto peer = publisher.lock()) peer->request_keyframe(mid);
+      });
+    }
+    tracks_[plan.kind] = std::move(track);
+  }
+  for (const auto& [kind, gone] : former) {
+    // Ending a feed destroys it, so the list is walked as a copy.
+    for (auto* feed : std::vector<MountFeed*>(feeds_)) {
+      const bool still_there = std::find(feeds_.begin(), feeds_.end(), feed) != feeds_.end();
+      if (still_there && feed->carries(gone.get())) {
+        feed->end({ErrorCode::kConflict, "the publisher came back with another codec"});
+      }
+    }
+  }
+}
+
+std::shared_ptr<rtc::Track> Mount::track(MediaKind kind) const {
+  const auto found = tracks_.find(kind);
+  return found == tracks_.end() ? nullptr : found->second;
+}
+
+void Mount::set_live(bool live) {
+  live_ = live;
+  idle_since_ = rtc::monotonic_now();
+}
+
+void Mount::end(const Error& error) {
+  for (auto* feed : std::vector<MountFeed*>(feeds_)) {
+    if (std::find(feeds_.begin(), feeds_.end(), feed) != feeds_.end()) feed->end(error);
+  }
+}
+
+}  // namespace sotto::server

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A place somebody publishes to, and everybody else watches: the source behind a WHIP endpoint.
+#pragma once
+
+#include "core/rtc/peer.h"
+#include "core/rtc/source.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto::server {
+
+/// Its tracks outlive a publisher who comes back with the same codecs: viewers then see a pause,
+/// not an end. Main context only.
+class Mount : public rtc::Source, public std::enable_shared_from_this<Mount> {
+ public:
+  Mount(std::string id, std::uint64_t number, std::string title, bool is_private);
+  ~Mount() override;
+
+  rtc::SourceInfo info() const override;
+  void open(const rtc::Wish& wish,
+            std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) override;
+
+  /// A publisher arrived and agreed on `media`; its frames go to track(mid of ours).
+  /// Feeds whose tracks changed codec are ended.
+  void set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rtc::Peer> publisher);
+  std::shared_ptr<rtc::Track> track(rtc::MediaKind kind) const;
+  void set_live(bool live);
+  bool live() const { return live_; }
+  /// Since the last publisher left, or since the mount was made.
+  rtc::MonotonicTime idle_for(rtc::MonotonicTime now) const {
+    return live_ ? rtc::MonotonicTime{} : now - idle_since_;
+  }
+  std::size_t viewers() const { return feeds_.size(); }
+  /// Ends every feed, as when the mount is removed.
+  void end(const Error& error);
+
+ private:
+  class MountFeed;
+  friend class MountFeed;
+
+  std::string id_;
+  std::uint64_t number_;
+  std::string title_;
+  bool is_private_;
+  bool live_ = false;
+  rtc::MonotonicTime idle_since_ = rtc::monotonic_now();
+  std::map<rtc::MediaKind, std::shared_ptr<rtc::Track>> tracks_;
+  std::vector<MountFeed*> feeds_;
+};
+
+}  // namespace sotto::server

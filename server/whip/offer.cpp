@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "server/whip/offer.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace sotto::server {
+namespace {
+
+using rtc::Direction;
+using rtc::MediaKind;
+
+constexpr std::array<std::string_view, 9> kRelayed = {"VP8",  "VP9",  "H264", "H265", "AV1",
+                                                      "opus", "PCMU", "PCMA", "G722"};
+
+}  // namespace
+
+Result<std::vector<rtc::MediaPlan>> plan_publication(const rtc::sdp::Description& offer) {
+  std::vector<rtc::MediaPlan> plans;
+  for (const auto& media : offer.media) {
+    if (media.kind == MediaKind::kData) {
+      return fail(ErrorCode::kUnsupported, "a publication has no data channel here");
+    }
+    const auto direction = media.direction();
+    if (direction != Direction::kSendOnly && direction != Direction::kSendRecv) {
+      return fail(ErrorCode::kUnsupported, "a publisher's media must be sendonly");
+    }
+    const bool second = std::any_of(plans.begin(), plans.end(),
+                                    [&](const auto& plan) { return plan.kind == media.kind; });
+    if (second) {
+      return fail(ErrorCode::kUnsupported,
+                  "at most one audio and one video track can be published");
+    }
+    if (media.has("simulcast")) {
+      return fail(ErrorCode::kUnsupported, "simulcast is not taken yet; offer one layer");
+    }
+    const auto codecs = media.codecs();
+    const auto codec = std::find_if(codecs.begin(), codecs.end(), [](const auto& offered) {
+      return std::find(kRelayed.begin(), kRelayed.end(), offered.name) != kRelayed.end();
+    });
+    if (codec == codecs.end()) {
+      return fail(ErrorCode::kUnsupported, "no codec of the " + media.type +
+                                               " section can be relayed (VP8, VP9, H.264, H.265, "
+                                               "AV1, Opus, G.711 and G.722 can)");
+    }
+    rtc::MediaPlan plan;
+    plan.mid = media.mid();
+    plan.kind = media.kind;
+    plan.direction = Direction::kRecvOnly;
+    plan.codec = *codec;
+    plans.push_back(std::move(plan));
+  }
+  if (plans.empty()) return fail(ErrorCode::kUnsupported, "the offer has no media to publish");
+  return plans;
+}
+
+}  // namespace sotto::server
