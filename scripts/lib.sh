@@ -43,20 +43,24 @@ apt() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q -y "$@"
 }
 
-# One line that grows, instead of pages of apt: what is being done, and how far it is.
+# One line that grows, instead of pages of apt: what is being done, and how far it is. In a log,
+# where lines cannot grow, one in a hundred.
 apt_progress() {
   local total=$1 count=0 line
   while IFS= read -r line; do
     printf '%s\n' "$line" >>"$scratch/apt.log"
     case $line in
-      Get:*) printf '\r\033[K    fetching %s' "$(printf '%s' "$line" | awk '{print $5}')" >&2 ;;
+      Get:*) [ -t 2 ] && printf '\r\033[K    fetching %s' "$(cut -d' ' -f5 <<<"$line")" >&2 ;;
       'Setting up '*)
         count=$((count + 1))
-        printf '\r\033[K    %d set up (%d asked for, with what they need): %s' "$count" "$total" \
-          "$(printf '%s' "$line" | awk '{print $3}')" >&2 ;;
+        if [ -t 2 ]; then
+          printf '\r\033[K    %d set up (%d asked for, with what they need)' "$count" "$total" >&2
+        elif [ $((count % 100)) = 0 ]; then
+          printf '    %d packages set up\n' "$count" >&2
+        fi ;;
     esac
   done
-  printf '\r\033[K' >&2
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
 }
 
 # install GROUP…: installs what is missing of these groups. Nothing in them is a service.
