@@ -53,8 +53,8 @@ std::vector<rtc::IceServer> ice_servers_for(const RtcConfig& config, std::string
 std::string link_header(const rtc::IceServer& server) {
   std::string link = "<" + server.url + ">; rel=\"ice-server\"";
   if (!server.username.empty()) {
-    link += "; username=" + quoted_string(server.username) + "; credential=" + quoted_string(server.credential) +
-            "; credential-type=\"password\"";
+    link += "; username=" + quoted_string(server.username) +
+            "; credential=" + quoted_string(server.credential) + "; credential-type=\"password\"";
   }
   return link;
 }
