@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The Janus API as a feature of the server: core, plugins and transports put together.
+#pragma once
+
+#include "server/base/context.h"
+#include "server/janus/gateway.h"
+#include "server/janus/peers.h"
+#include "server/janus/transports/transport.h"
+
+#include <memory>
+#include <vector>
+
+namespace sotto::server::janus {
+
+class JanusFeature final : public Feature {
+ public:
+  explicit JanusFeature(Context& context);
+  /// With peer connections of another make; for tests.
+  JanusFeature(Context& context, PeerFactory make_peer);
+  ~JanusFeature() override;
+
+  void stop() override;
+  Gateway& gateway() { return gateway_; }
+
+ private:
+  Context context_;
+  Gateway gateway_;
+  std::vector<std::unique_ptr<Transport>> transports_;
+};
+
+}  // namespace sotto::server::janus
