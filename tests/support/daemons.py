@@ -168,6 +168,8 @@ admin: {{ admin_ws = false }}
         (conf / "janus.plugin.streaming.jcfg").write_text(
             'general: { rtp_port_range = "30000-30999", events = false }\n'
             + "".join(self._mountpoint(m) for m in self.mountpoints))
+        (conf / "janus.plugin.recordplay.jcfg").write_text(
+            f'general: {{ path = "{conf}/recordings" }}\n')
         (conf / "janus.plugin.videoroom.jcfg").write_text(
             "general: { string_ids = false }\n" + "".join(
                 f'room-{room}: {{ description = "test", publishers = 100, bitrate = 4000000, '
