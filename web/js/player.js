@@ -14,6 +14,10 @@ const STATS_MS = 1000;
 // Refusals that waiting does not change. 404 is not one: publishers and cameras come and go.
 const FINAL = new Set([400, 401, 403, 405, 406, 410, 415, 422]);
 
+// A video element that waits for its first frame holds back the page's load event.
+const loaded = document.readyState === 'complete' ? Promise.resolve()
+  : new Promise((resolve) => addEventListener('load', resolve, { once: true }));
+
 /**
  * Events: "status" (read `status` and `message`), "stats" (detail as of StatsReader.read()).
  * `status` is one of: idle, connecting, live, stalled (connected, no picture), waiting (for the
@@ -78,7 +82,6 @@ export class Player extends EventTarget {
     const viewer = new WhepViewer(this.#options);
     this.#viewer = viewer;
     viewer.addEventListener('state', () => this.#changed(viewer));
-    this.#video.srcObject = viewer.stream;
     try {
       await viewer.connect();
     } catch (error) {
@@ -114,7 +117,7 @@ export class Player extends EventTarget {
     this.#frames = 0;
     this.#moved = performance.now();
     this.#set('connecting', 'Waiting for the picture…');
-    this.#video.play().catch(() => { /* The page offers a button; muted video starts by itself. */ });
+    this.#attach(viewer);
     const reader = new StatsReader(viewer.pc);
     const tick = async () => {
       const stats = await reader.read();
@@ -123,11 +126,19 @@ export class Player extends EventTarget {
       this.dispatchEvent(new CustomEvent('stats', { detail: stats }));
     };
     this.#ticker = setInterval(tick, STATS_MS);
+    tick();
+  }
+
+  async #attach(viewer) {
+    await loaded;
+    if (viewer !== this.#viewer) return;
+    this.#video.srcObject = viewer.stream;
     // The first frame is told when it is shown, not at the next tick.
     this.#video.requestVideoFrameCallback?.(() => {
       if (viewer === this.#viewer) this.#live();
     });
-    tick();
+    // Refused when there is sound and nobody touched the page yet; muted video starts by itself.
+    this.#video.play().catch(() => {});
   }
 
   #watch(stats) {

@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// sotto-server for one suite: free ports, a folder of its own, its admin password.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { buildRoot } from './browsers.mjs';
+import { Process, freePort, temporaryFolder } from './processes.mjs';
+
+const toml = (value) => (Array.isArray(value) ? `[${value.map(toml).join(', ')}]` : JSON.stringify(value));
+
+function table(name, values) {
+  return `${name}\n${Object.entries(values).map(([key, value]) => `${key} = ${toml(value)}\n`).join('')}\n`;
+}
+
+export class Server {
+  name = 'sotto-server';
+
+  /** `cameras` and `mounts`: lists of their settings. `more`: TOML for the rest. */
+  static async start({ cameras = [], mounts = [], janus = {}, more = '' } = {}) {
+    const self = new Server();
+    self.folder = temporaryFolder('server');
+    const [http, janusHttp, janusWs] = [await freePort(), await freePort(), await freePort()];
+    self.url = `http://127.0.0.1:${http}`;
+    self.janusUrl = `http://127.0.0.1:${janusHttp}/janus`;
+    self.janusWs = `ws://127.0.0.1:${janusWs}/`;
+    self.config = join(self.folder, 'sotto.toml');
+    writeFileSync(self.config, [
+      'demo_camera = false\n\n',
+      table('[http]', { https_listen: '', http_listen: `127.0.0.1:${http}` }),
+      table('[janus]', { http_listen: `127.0.0.1:${janusHttp}`, ws_listen: `127.0.0.1:${janusWs}`, ...janus }),
+      ...cameras.map((camera) => table('[[cameras]]', camera)),
+      ...mounts.map((mount) => table('[[mounts]]', mount)),
+      more,
+    ].join(''));
+    await self.boot();
+    return self;
+  }
+
+  async boot() {
+    this.process = new Process('sotto-server', join(buildRoot, 'server/sotto-server'), ['--config', this.config], {
+      env: {
+        STATE_DIRECTORY: this.folder,
+        GST_PLUGIN_PATH: join(buildRoot, 'elements'),
+        GST_REGISTRY: join(buildRoot, 'gst-registry.bin'),
+        GST_REGISTRY_FORK: 'no',
+      },
+    });
+    await this.ready();
+    const file = join(this.folder, 'admin-password');
+    if (existsSync(file)) this.password = readFileSync(file, 'utf8').trim();
+  }
+
+  async ready() {
+    const end = Date.now() + 60_000;
+    while (Date.now() < end) {
+      if (this.process.end) throw new Error(`sotto-server ended:\n${this.log()}`);
+      try {
+        const response = await fetch(`${this.url}/readyz`);
+        if (response.ok) return;
+      } catch { /* It does not listen yet. */ }
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, 50)), this.process.ended]);
+    }
+    throw new Error(`sotto-server was not ready in 60 s:\n${this.log()}`);
+  }
+
+  log() { return this.process.log(); }
+
+  /** A request to the API as the administrator; throws when it is refused. */
+  async api(method, path, body) {
+    if (!this.token) {
+      const answer = await this.request('POST', '/v1/login', { name: 'admin', password: this.password });
+      this.token = answer.token;
+    }
+    return this.request(method, path, body, this.token);
+  }
+
+  async request(method, path, body, token = '') {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { 'Content-Type': 'application/json', ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  /** A token for one thing, as the Admin page makes for sharing. */
+  async share(scope) {
+    const { token } = await this.api('POST', '/v1/tokens', { subject: 'test', scopes: [scope], seconds: 3600 });
+    return token;
+  }
+
+  /** Ends the process; the suite fails when it did not end by itself and well. */
+  async stop() {
+    const end = await this.process.stop();
+    if (end.code !== 0) throw new Error(`sotto-server ended with ${JSON.stringify(end)}:\n${this.log()}`);
+  }
+}
+
+/** Logs in through the page; ends on the wall, or where `path` led. */
+export async function logIn(page, server, path = '/') {
+  await page.goto(server.url + path);
+  await page.waitForSelector('#password');
+  await page.type('#password', server.password);
+  await page.click('#submit');
+  await page.waitForSelector('#log-out:not([hidden])');
+}
