@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// janus.js as npm and as Debian have it, unmodified, against our Janus API: it watches a mountpoint
+// and runs the echo test, by long poll and by WebSocket.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+
+import { modules, sourceRoot } from '../support/browsers.mjs';
+import { CLIPS, Camera } from '../support/camera.mjs';
+import { FileServer } from '../support/files.mjs';
+import { expectMovement, expectPicture, expectSound, expectTone } from '../support/media.mjs';
+import { Server } from '../support/server.mjs';
+
+let camera;
+let server;
+let files;
+
+export async function setUp(fixture) {
+  camera = fixture.keep(await Camera.start(['h264', 'vp8']));
+  server = fixture.keep(await Server.start({
+    cameras: [
+      { id: 'h264', title: 'H.264 camera', url: camera.url('h264') },
+      { id: 'vp8', title: 'VP8 camera', url: camera.url('vp8') },
+    ],
+    janus: { api_secret: 'for the test' },
+  }));
+  files = fixture.keep(await FileServer.start({
+    pages: join(sourceRoot, 'tests/web/pages'), npm: join(modules, 'node_modules'),
+    debian: '/usr/share/javascript/janus-gateway',
+  }));
+}
+
+async function open(fixture, build, transport) {
+  const page = await fixture.page();
+  await page.goto(`${files.url}/pages/janus-${build}.html`);
+  await page.waitForFunction(() => window.Janus && window.client, { polling: 50 });
+  await page.evaluate((options) => client.connect(options), {
+    server: transport === 'http' ? server.janusUrl : server.janusWs, apisecret: 'for the test', iceServers: [],
+  });
+  return page;
+}
+
+const reaches = (page, state) => page.waitForFunction((wanted) => {
+  const failed = client.states.find((each) => each.startsWith('error'));
+  if (failed) throw new Error(failed);
+  return client.states.includes(wanted);
+}, { polling: 50 }, state);
+
+async function watch(fixture, build, transport, title, clip) {
+  const page = await open(fixture, build, transport);
+  await page.evaluate((name) => client.watch(name), title);
+  await reaches(page, 'up');
+  await expectPicture(page, '#remote', clip);
+  await expectTone(page, '#remote');
+  const statuses = await page.evaluate(() => client.events.map(({ result }) => result?.status).filter(Boolean));
+  assert.deepEqual(statuses.slice(0, 3), ['preparing', 'starting', 'started']);
+  await page.evaluate(() => client.end());
+  await reaches(page, 'destroyed');
+}
+
+async function echo(fixture, build, transport) {
+  const page = await open(fixture, build, transport);
+  await page.evaluate(() => client.echo());
+  await reaches(page, 'up');
+  await expectMovement(page, '#remote');
+  await expectSound(page, '#remote');
+  await reaches(page, 'video on');
+  await reaches(page, 'audio on');
+  assert.equal(await page.evaluate(() => client.events.some((event) => event.result === 'ok')), true);
+  await page.evaluate(() => client.handle.send({ message: { video: false } }));
+  await page.waitForFunction(() => client.events.filter((event) => event.result === 'ok').length >= 2, { polling: 50 });
+  await page.evaluate(() => client.handle.hangup());
+  await reaches(page, 'cleanup');
+  await page.evaluate(() => client.end());
+}
+
+export const tests = {
+  'npm janus.js by WebSocket watches an H.264 mountpoint': (fixture) => watch(fixture, 'npm', 'ws', 'H.264 camera', CLIPS.h264),
+  'npm janus.js by long poll watches a VP8 mountpoint': (fixture) => watch(fixture, 'npm', 'http', 'VP8 camera', CLIPS.vp8),
+  'Debian janus.js by WebSocket watches a VP8 mountpoint': (fixture) => watch(fixture, 'debian', 'ws', 'VP8 camera', CLIPS.vp8),
+  'Debian janus.js by long poll watches an H.264 mountpoint': (fixture) => watch(fixture, 'debian', 'http', 'H.264 camera', CLIPS.h264),
+  'npm janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'npm', 'ws'),
+  'npm janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'npm', 'http'),
+  'Debian janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'debian', 'ws'),
+  'Debian janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'debian', 'http'),
+};
