@@ -7,6 +7,7 @@
 #include "server/auth/principal.h"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,8 +15,19 @@
 
 namespace sotto::server {
 
+/// A log-in lasts for a working day.
+constexpr std::chrono::hours kLoginLife{12};
+constexpr std::chrono::hours kMaxTokenLife{24 * 366};
+
 class Auth {
  public:
+  struct IssuedToken {
+    std::string id;
+    std::string subject;
+    std::vector<std::string> scopes;
+    std::int64_t expires = 0;  ///< Seconds since 1970, UTC.
+  };
+
   virtual ~Auth() = default;
   /// Checks a JWT (ES256; claims sub, scope, exp, aud, jti) against our key. kUnauthenticated says
   /// why.
@@ -23,10 +35,20 @@ class Auth {
   /// Signs a token. Scopes the issuer does not have itself are refused (kDenied).
   virtual Result<std::string> issue(const Principal& issuer, std::string subject,
                                     std::vector<std::string> scopes, std::chrono::seconds life) = 0;
-  /// Log-in with a password. Failures from one address or for one name are answered slower and
-  /// slower, then with kUnavailable and the time to wait. `done` may come later.
+  /// The same, remembered so that it can be listed and revoked.
+  virtual Result<std::string> issue_listed(const Principal& issuer, std::string subject,
+                                           std::vector<std::string> scopes,
+                                           std::chrono::seconds life) = 0;
+  virtual std::vector<IssuedToken> issued() const = 0;
+  /// Nobody may use the token any more, now and after a restart.
+  virtual Result<> revoke(const std::string& token_id) = 0;
+  /// Log-in with a password. After a few failures from one address, or many for one name, the
+  /// answer is kUnavailable for longer and longer (see login_wait). `done` may come later.
   virtual void log_in(const std::string& name, const std::string& password,
                       const std::string& address, std::function<void(Result<Principal>)> done) = 0;
+  /// How long this client has to wait before it may try a password again.
+  virtual std::chrono::seconds login_wait(const std::string& name,
+                                          const std::string& address) const = 0;
 };
 
 }  // namespace sotto::server

@@ -14,6 +14,7 @@ namespace sotto::server {
 struct Principal {
   std::string subject;  ///< Empty: nobody.
   std::vector<std::string> scopes;
+  std::string token_id;  ///< jti of the token presented; empty for none.
 
   bool known() const { return !subject.empty(); }
   bool may(std::string_view scope) const;

@@ -24,6 +24,8 @@ class Metrics {
                       const Labels& labels) = 0;  ///< A gauge whose subject is gone.
   /// Runs before each scrape, on the main context, to set gauges that are read rather than kept.
   virtual void on_scrape(std::function<void()> collect) = 0;
+  /// Runs the collectors and gives everything in Prometheus' text format. Main context only.
+  virtual std::string scrape() = 0;
 };
 
 }  // namespace sotto::server

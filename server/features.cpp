@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The only file that knows every feature: one include and one line each.
+#include "server/auth/feature.h"
+#include "server/feature_list.h"
+#include "server/metrics/feature.h"
+
+namespace sotto::server {
+
+std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
+  std::vector<std::unique_ptr<Feature>> features;
+  features.push_back(std::make_unique<MetricsFeature>(context));
+  features.push_back(std::make_unique<AuthFeature>(context));
+  return features;
+}
+
+}  // namespace sotto::server
