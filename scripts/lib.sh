@@ -126,11 +126,11 @@ build() {
     ninja -C "$dir" "$@" >"$scratch/ninja.log" 2>&1 &
     local pid=$! last='' now
     while kill -0 "$pid" 2>/dev/null; do
-      now=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$scratch/ninja.log" 2>/dev/null | tail -n 1)
-      [ "$now" != "$last" ] && { printf '    %s\n' "$now" >&2; last=$now; }
+      now=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$scratch/ninja.log" 2>/dev/null | tail -n 1 || true)
+      if [ "$now" != "$last" ]; then printf '    %s\n' "$now" >&2; last=$now; fi
       sleep 5
     done
-    wait "$pid" || { grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Linking|Generating)' "$scratch/ninja.log" | tail -n 60 >&2; die "the build failed" "The compiler's words are above."; }
+    wait "$pid" || { grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Linking|Generating)' "$scratch/ninja.log" | tail -n 60 >&2 || true; die "the build failed" "The compiler's words are above."; }
   fi
 }
 
