@@ -81,7 +81,8 @@ int main(int argc, char** argv) {
   int join_deadline = 120;
   pid_t pid = 0;
   app.add_option("--url", options.url, "Janus API, http://host:port/janus")->required();
-  app.add_option("--api-secret", options.api_secret, "Of the Janus API");
+  app.add_option("--api-secret", options.api_secret, "Of the Janus API")
+      ->envname("SOTTO_API_SECRET");
   app.add_option("--mountpoint", options.mountpoint, "Number of the mountpoint")
       ->capture_default_str();
   app.add_option("--viewers", viewers, "How many")->capture_default_str();

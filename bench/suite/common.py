@@ -165,6 +165,15 @@ max_viewers = 10000
     def pid(self) -> int:
         return self.process.pid
 
+    def admin_token(self) -> str:
+        password = (self.folder / "data/admin-password").read_text().strip()
+        request = urllib.request.Request(
+            self.http_url + "/v1/login",
+            json.dumps({"name": "admin", "password": password}).encode(),
+            {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["token"]
+
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -5,10 +5,12 @@
 import argparse
 import sys
 
+import camera
 import common
 import fanout
+import join
 
-BENCHMARKS = {"fanout": fanout}
+BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera}
 
 
 def main() -> int:
