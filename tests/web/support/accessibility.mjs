@@ -4,7 +4,7 @@
 // one first heading, contrast of text, reach by keyboard, no sideways scrolling.
 
 const NEED_NAMES = new Set(['button', 'link', 'textbox', 'searchbox', 'combobox', 'listbox', 'checkbox', 'radio',
-  'slider', 'switch', 'img', 'image', 'dialog', 'group', 'navigation', 'Video', 'region', 'form']);
+  'slider', 'switch', 'img', 'image', 'dialog', 'group', 'navigation', 'Video', 'region']);
 
 async function namelessNodes(page) {
   const client = await page.createCDPSession();

@@ -110,22 +110,24 @@ export const expectFrames = (page, selector, from, count) => until(page, `${sele
   (query, least) => document.querySelector(query).getVideoPlaybackQuality().totalVideoFrames >= least || null,
   selector, from + count);
 
-/** Something is painted and it changes: for pictures that are not the test camera's. */
-export async function expectMovement(page, selector, count = 5) {
-  return until(page, `${selector} moves`, (query, enough, key) => {
+/**
+ * Something is painted and it changes: for pictures that are not the test camera's. `plain`: one
+ * colour all over is a picture, too (Firefox's fake camera).
+ */
+export async function expectMovement(page, selector, { count = 5, plain = false } = {}) {
+  return until(page, `${selector} moves`, (query, enough, plainly, key) => {
     const state = (window[key] ??= { last: '', changes: 0, canvas: new OffscreenCanvas(64, 36) });
     const video = document.querySelector(query);
     if (!video?.videoWidth) return null;
     const context = state.canvas.getContext('2d', { willReadFrequently: true });
     context.drawImage(video, 0, 0, 64, 36);
     const { data } = context.getImageData(0, 0, 64, 36);
-    // One colour all over is no picture.
-    if (data.every((value, index) => Math.abs(value - data[index % 4]) < 8)) return null;
+    if (!plainly && data.every((value, index) => Math.abs(value - data[index % 4]) < 8)) return null;
     const now = data.join();
     if (now !== state.last) state.changes += 1;
     state.last = now;
     return state.changes > enough ? state.changes : null;
-  }, selector, count, `moved-${Math.random()}`);
+  }, selector, count, plain, `moved-${Math.random()}`);
 }
 
 /** Any sound at all is heard at some moment: Chromium's fake microphone beeps once a second. */
@@ -136,3 +138,9 @@ export async function expectSound(page, selector) {
     return (stream?.getAudioTracks().length > 0 && window.sottoMedia.listen(stream).loudness > 80) || null;
   }, selector);
 }
+
+/** RTP with sound arrives: a track is muted until it does. */
+export const expectSoundArrives = (page, selector) => until(page, `sound arrives at ${selector}`, (query) => {
+  const [track] = document.querySelector(query)?.srcObject?.getAudioTracks() ?? [];
+  return (track && !track.muted) || null;
+}, selector);
