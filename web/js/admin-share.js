@@ -2,13 +2,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Links for people without a log-in: a token with one scope and an end, after the # of the address,
 // where no server and no referrer sees it.
-import { busy, byId, copy, element, tell } from './dom.js';
+import { announce, busy, byId, copy, element, tell } from './dom.js';
 import { api, session } from './session.js';
 import { listSources } from './sources.js';
 
 function link(what, verb, token) {
   const page = { view: `watch.html?id=${what}`, publish: `publish.html?to=${what}` }[verb];
   return `${new URL(page, document.baseURI)}#token=${token}`;
+}
+
+const when = (seconds) => new Date(seconds * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+
+function row({ id, subject, scopes, expires }, refresh) {
+  const [, what, verb] = /^stream:([^:]+):(view|publish)$/.exec(scopes[0]) ?? [null, scopes.join(', '), ''];
+  const name = `${{ view: 'Watching', publish: 'Publishing to' }[verb] ?? 'Using'} ${what}`;
+  const revoke = async ({ currentTarget }) => busy(currentTarget, byId('share-message'), async () => {
+    await api('DELETE', `/v1/tokens/${encodeURIComponent(id)}`);
+    announce(`${name} is revoked.`);
+    await refresh();
+    byId('share-make').focus();
+  });
+  return element('li', { class: 'row' },
+    element('div', { class: 'row-text' }, element('p', {}, name),
+      element('p', { class: 'muted small' }, `${subject} · until ${when(expires)}`)),
+    element('button', { type: 'button', class: 'danger', onclick: revoke, 'aria-label': `Revoke: ${name}, until ${when(expires)}` }, 'Revoke'));
+}
+
+async function listLinks() {
+  const { tokens } = await api('GET', '/v1/tokens');
+  byId('links-title').hidden = tokens.length === 0;
+  byId('links').replaceChildren(...tokens.map((token) => row(token, listLinks)));
 }
 
 export function setUpShare() {
@@ -22,6 +45,7 @@ export function setUpShare() {
     tell(message, sources.length || !publishing ? ''
       : 'There is no place to publish to yet: name one under [[mounts]] in the configuration file.');
   };
+  listLinks().catch((error) => tell(message, error.message, 'error'));
   fill().catch((error) => tell(message, error.message, 'error'));
   byId('share-verb').addEventListener('change', () => fill().catch((error) => tell(message, error.message, 'error')));
   form.addEventListener('submit', (event) => {
@@ -38,6 +62,7 @@ export function setUpShare() {
       field.value = link(encodeURIComponent(what), verb, token);
       field.focus();
       field.select();
+      await listLinks();
     });
   });
   byId('share-copy').addEventListener('click', async ({ currentTarget }) => {

@@ -2,13 +2,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What all pages have: the log-out button.
 import { byId } from './dom.js';
-import { session } from './session.js';
+import { api, session } from './session.js';
 
 export function setUpPage() {
   const button = byId('log-out');
   if (!button || !session.token) return;
   button.hidden = false;
-  button.addEventListener('click', () => {
+  button.addEventListener('click', async () => {
+    const { tokenId } = session;
+    // The server forgets the token, too. It ends by itself should the server not be there.
+    if (tokenId) {
+      await api('DELETE', `/v1/tokens/${encodeURIComponent(tokenId)}`, undefined, { timeout: 3000 }).catch(() => {});
+    }
     session.forget();
     location.assign('login.html?reason=out');
   });

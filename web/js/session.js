@@ -51,6 +51,8 @@ export const session = {
     sessionStorage.setItem(TOKEN, token);
     sessionStorage.setItem(NAME, name);
   },
+  /** The token's own name, by which the server revokes it. */
+  get tokenId() { return claims(this.token).jti ?? ''; },
   forget() {
     sessionStorage.removeItem(TOKEN);
     sessionStorage.removeItem(NAME);
@@ -100,7 +102,7 @@ export async function api(method, path, body, { login = true, timeout = 30000 } 
   let data = null;
   try { data = text ? JSON.parse(text) : null; } catch { /* Not JSON: the status decides. */ }
   if (!response.ok) {
-    const told = [data?.title, data?.detail].filter(Boolean).join(': ');
+    const told = data?.detail || data?.title;
     const wait = Number(response.headers.get('Retry-After')) || 0;
     const hint = wait ? ` Try again in ${wait} s.` : '';
     throw new ApiError((told || `The server answered ${response.status}.`) + hint, response.status);

@@ -49,7 +49,7 @@ async function refusal(response) {
   let text = '';
   try {
     const problem = await response.json(); // RFC 9457
-    text = [problem.title, problem.detail].filter(Boolean).join(': ');
+    text = problem.detail || problem.title || '';
   } catch { /* The status says enough. */ }
   return new SessionError(text || `The server answered ${response.status}.`, {
     status: response.status,
