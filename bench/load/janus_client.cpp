@@ -241,7 +241,12 @@ void JanusClient::maybe_answer(Handle& handle) {
   const bool knows_address =
       !handle.candidates.empty() || handle.offer.find("a=candidate:") != std::string::npos;
   if (handle.viewer != 0 || handle.offer.empty() || !knows_address) return;
-  auto added = engine_.add(handle.offer + handle.candidates, handle.options);
+  const std::string offer = handle.offer + handle.candidates;
+  auto added = engine_.add(offer, handle.options);
+  if (const auto parsed = parse_offer(offer)) {
+    server_addresses_.insert(server_addresses_.end(), parsed->candidates.begin(),
+                             parsed->candidates.end());
+  }
   if (!added) return settle(handle, false, added.error().message);
   handle.viewer = added->id;
   post(path_of(handle),

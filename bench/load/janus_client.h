@@ -53,6 +53,8 @@ class JanusClient {
   std::size_t viewers() const { return live_.size(); }
   std::size_t failures() const { return failures_; }
   const std::string& last_error() const { return last_error_; }
+  /// Where the server takes the media of the viewers joined so far.
+  const std::vector<sockaddr_in>& server_addresses() const { return server_addresses_; }
   const std::vector<JoinTimes>& join_times() const { return join_times_; }
 
  private:
@@ -107,6 +109,7 @@ class JanusClient {
   std::size_t failures_ = 0;
   std::string last_error_;
   std::vector<JoinTimes> join_times_;
+  std::vector<sockaddr_in> server_addresses_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For what is still on its way.
   Engine engine_;                                               // Last: its thread stops first.
 };

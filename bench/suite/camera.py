@@ -130,7 +130,7 @@ def collect(page: Page, seconds: float) -> tuple[list, dict]:
     return samples, report
 
 
-def run(options) -> int:
+def run(options) -> common.Outcome:
     seconds = options.minutes * 60
     with Camera() as camera:
         config = f'[[cameras]]\nid = "clock"\nurl = "{camera.url}"\n'
@@ -153,7 +153,4 @@ def run(options) -> int:
         "drift_ms": drift,
         "pictures_per_second": common.rounded(len(delays) / seconds),
     }, "minutes": options.minutes}
-    for name, value in result["sotto"].items():
-        print(f"{name:22}{value:>12.4g}")
-    common.finish("camera", options, result, {"samples": samples, "browser": last})
-    return 0
+    return common.Outcome(common.listing(result["sotto"]), result, {"samples": samples, "browser": last})

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What all benchmarks share: the machine, the recording, the servers, the kept numbers."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -54,23 +55,30 @@ def machine() -> dict:
                                                                       time.gmtime())}
 
 
-def command_line() -> str:
-    return "./bench/run " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+@dataclasses.dataclass
+class Outcome:
+    text: str     # For people.
+    result: dict  # What --json prints.
+    raw: dict     # What the result was made from.
 
 
-def finish(name: str, options, result: dict, raw: dict) -> None:
-    """Keeps the raw numbers, says where, and prints the result as the last line when asked to."""
+def listing(figures: dict) -> str:
+    return "\n".join(f"{name:22}{value:>12.4g}" for name, value in figures.items())
+
+
+def keep(name: str, command: str, outcome: Outcome) -> pathlib.Path:
+    """Writes the raw numbers into the build folder."""
     KEPT.mkdir(parents=True, exist_ok=True)
     kept = KEPT / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    document = {"command": command_line(), "machine": machine(), "result": result, "raw": raw}
-    kept.write_text(json.dumps(document, indent=1) + "\n")
+    kept.write_text(json.dumps({"command": command, "machine": machine(),
+                                "result": outcome.result, "raw": outcome.raw}, indent=1) + "\n")
+    return kept.relative_to(ROOT)
+
+
+def machine_line() -> str:
     where = machine()
-    print(f"machine  {where['cpu']}, {where['cores']} cores, Linux {where['kernel']}, "
-          f"load {where['load_average']:.2f}")
-    print(f"command  {command_line()}")
-    print(f"raw      {kept.relative_to(ROOT)}")
-    if options.json:
-        print(json.dumps(result), flush=True)
+    return (f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}, "
+            f"load {where['load_average']:.2f}, {where['time']}")
 
 
 def recording() -> pathlib.Path:

@@ -139,7 +139,7 @@ def table(rows: dict[str, dict], rate: float, viewers: int) -> str:
     return "\n".join(lines)
 
 
-def run(options) -> int:
+def run(options) -> common.Outcome:
     kinds = [options.only] if options.only else ["janus", "sotto"]
     rate, calibration = options.rate, []
     if rate <= 0:
@@ -161,7 +161,6 @@ def run(options) -> int:
             for kind, each in runs.items()}
     if len(kinds) == 2:
         rows["ratio"] = {f: ratio(rows["sotto"][f], rows["janus"][f]) for f in FIELDS}
-    print(table(rows, rate, options.viewers))
     result = {"viewers": options.viewers, "packets_per_second": common.rounded(rate), **rows}
-    common.finish("fanout", options, result, {"calibration": calibration, "runs": runs})
-    return 0
+    return common.Outcome(table(rows, rate, options.viewers), result,
+                          {"calibration": calibration, "runs": runs})

@@ -21,7 +21,7 @@ def add_options(parser) -> None:
     parser.add_argument("--count", type=int, default=50, help="joins")
 
 
-def run(options) -> int:
+def run(options) -> common.Outcome:
     port = common.free_udp_port()
     with common.Sotto(mountpoint_toml(port)) as server, common.Feeder(port, 0):
         command = [str(common.BUILD / "bench/join_client"), "--url",
@@ -41,7 +41,4 @@ def run(options) -> int:
         "first_picture_p50_ms": common.rounded(common.percentile(first, 0.5)),
         "first_picture_p99_ms": common.rounded(common.percentile(first, 0.99)),
     }}
-    for name, value in result["sotto"].items():
-        print(f"{name:22}{value:>12.4g}")
-    common.finish("join", options, result, {"joins": joins})
-    return 0
+    return common.Outcome(common.listing(result["sotto"]), result, {"joins": joins})

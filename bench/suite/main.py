@@ -3,14 +3,17 @@
 """./bench/run: the benchmarks by name."""
 
 import argparse
+import json
+import shlex
 import sys
 
 import camera
 import common
 import fanout
 import join
+import tables
 
-BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera}
+BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera, "tables": tables}
 
 
 def main() -> int:
@@ -35,8 +38,16 @@ def main() -> int:
     if options.name is None:
         parser.print_help()
         return 2
+    command = "./bench/run " + shlex.join(sys.argv[1:])
     try:
-        return BENCHMARKS[options.name].run(options)
+        outcome = BENCHMARKS[options.name].run(options)
+        print(outcome.text)
+        print(f"machine  {common.machine_line()}")
+        print(f"command  {command}")
+        print(f"raw      {common.keep(options.name, command, outcome)}")
+        if options.json:
+            print(json.dumps(outcome.result), flush=True)
+        return 0
     except common.BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
