@@ -4,6 +4,8 @@
 #include "server/auth/feature.h"
 #include "server/feature_list.h"
 #include "server/metrics/feature.h"
+#include "server/pages/feature.h"
+#include "server/status/feature.h"
 
 namespace sotto::server {
 
@@ -11,6 +13,8 @@ std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
   std::vector<std::unique_ptr<Feature>> features;
   features.push_back(std::make_unique<MetricsFeature>(context));
   features.push_back(std::make_unique<AuthFeature>(context));
+  features.push_back(std::make_unique<StatusFeature>(context));
+  features.push_back(std::make_unique<PagesFeature>(context));
   return features;
 }
 

@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/base/sqlite_state_store.h"
 #include "server/feature_list.h"
+#include "server/http/tls.h"
 #include "server/metrics/prometheus_metrics.h"
 #include "server/registry/source_registry.h"
 
@@ -91,9 +92,30 @@ class Process : public Server {
     return list;
   }
 
-  std::vector<std::string> reload(Config config) override {
-    (void)config;
-    return {};
+  Result<std::vector<std::string>> reload(Config fresh) override {
+    std::vector<std::string> waiting;
+    const auto keep = [&waiting](const char* key, auto& ours, auto& theirs) {
+      if (ours != theirs) waiting.emplace_back(key);
+      theirs = ours;
+    };
+    if (fresh.data_dir.empty()) fresh.data_dir = config_.data_dir;
+    keep("data_dir", config_.data_dir, fresh.data_dir);
+    keep("admin_name", config_.admin_name, fresh.admin_name);
+    keep("http.https_listen", config_.http.https_listen, fresh.http.https_listen);
+    keep("http.http_listen", config_.http.http_listen, fresh.http.http_listen);
+    keep("janus.http_listen", config_.janus.http_listen, fresh.janus.http_listen);
+    keep("janus.ws_listen", config_.janus.ws_listen, fresh.janus.ws_listen);
+    keep("janus.base_path", config_.janus.base_path, fresh.janus.base_path);
+    auto proxies = TrustedProxies::parse(fresh.http.trusted_proxies);
+    if (!proxies) return tl::unexpected(proxies.error());
+    if (tls_ != nullptr) {
+      // First what can fail; until here nothing has changed.
+      if (auto shown = tls_->use(fresh.http); !shown) return tl::unexpected(shown.error());
+    }
+    router_->set_trusted_proxies(*std::move(proxies));
+    config_ = std::move(fresh);
+    events_.publish("config.reloaded", {{"waiting", waiting}});
+    return waiting;
   }
 
   void stop(std::chrono::milliseconds within, std::function<void()> done) override {
@@ -130,8 +152,13 @@ class Process : public Server {
                         "camera to such pages: use 127.0.0.1 there and https_listen for others");
       }
     }
+    if (!config_.http.https_listen.empty()) {
+      tls_ = std::make_unique<TlsKeeper>(loop_, *router_, config_.data_dir);
+      if (auto shown = tls_->use(config_.http); !shown) return shown;
+    }
     for (const auto& [listener, address, tls] :
-         {std::tuple(Listener::kMain, http, false),
+         {std::tuple(Listener::kMain, config_.http.https_listen, true),
+          std::tuple(Listener::kMain, http, false),
           std::tuple(Listener::kJanusHttp, config_.janus.http_listen, false),
           std::tuple(Listener::kJanusWs, config_.janus.ws_listen, false)}) {
       if (auto opened = open(listener, address, tls); !opened) return opened;
@@ -147,6 +174,7 @@ class Process : public Server {
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<SoupRouter> router_;
+  std::unique_ptr<TlsKeeper> tls_;
   std::unique_ptr<Context> context_;
   std::vector<std::unique_ptr<Feature>> features_;
   std::chrono::steady_clock::time_point stop_by_;

@@ -35,8 +35,9 @@ class Server {
   /// Names: https, http, janus_http, janus_ws, admin_http, admin_ws.
   virtual std::map<std::string, std::string> addresses() const = 0;
   virtual std::filesystem::path password_file() const = 0;
-  /// Takes over what can change while running; names what cannot.
-  virtual std::vector<std::string> reload(Config config) = 0;
+  /// Takes over what can change while running and tells the features (`config.reloaded`); returns
+  /// the keys that changed and wait for a restart.
+  virtual Result<std::vector<std::string>> reload(Config config) = 0;
   /// Tells features and clients, closes the listeners, and calls `done` when all connections are
   /// gone or `within` has passed.
   virtual void stop(std::chrono::milliseconds within, std::function<void()> done) = 0;
