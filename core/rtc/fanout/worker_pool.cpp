@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/rtc/fanout/worker_pool.h"
+
+#include "core/rtc/fanout/track.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace sotto::rtc {
+namespace fanout {
+namespace {
+
+// More threads than this would only queue for cores; it also bounds what a wrong setting costs.
+constexpr std::size_t kMaxWorkers = 64;
+
+std::atomic<std::size_t> g_size{0};
+
+std::size_t chosen_size() {
+  const std::size_t set = g_size.load();
+  return set != 0 ? set : std::thread::hardware_concurrency();
+}
+
+}  // namespace
+
+WorkerPool& WorkerPool::instance() {
+  static WorkerPool pool(chosen_size());
+  return pool;
+}
+
+void WorkerPool::set_size(std::size_t threads) { g_size = threads; }
+
+WorkerPool::WorkerPool(std::size_t threads) {
+  const std::size_t count = std::clamp(threads, std::size_t{1}, kMaxWorkers);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto worker = std::make_unique<Worker>();
+    worker->thread = std::thread([&target = *worker] { work(target); });
+    const std::string name = "fanout-" + std::to_string(i);
+    pthread_setname_np(worker->thread.native_handle(), name.c_str());
+    workers_.push_back(std::move(worker));
+  }
+}
+
+WorkerPool::~WorkerPool() {
+  for (const auto& worker : workers_) {
+    const std::lock_guard lock(worker->mutex);
+    worker->stopping = true;
+    worker->wake.notify_one();
+  }
+  for (const auto& worker : workers_) worker->thread.join();
+}
+
+void WorkerPool::schedule(std::size_t index, std::shared_ptr<Job> job) {
+  if (job->queued_.exchange(true)) return;
+  Worker& worker = *workers_[index];
+  const std::lock_guard lock(worker.mutex);
+  const bool idle = worker.ready.empty();
+  worker.ready.push_back(std::move(job));
+  if (idle) worker.wake.notify_one();
+}
+
+std::size_t WorkerPool::join(std::uint32_t affinity) {
+  std::size_t chosen = affinity % workers_.size();
+  if (affinity == 0) {
+    const auto fewest = std::min_element(
+        workers_.begin(), workers_.end(),
+        [](const auto& a, const auto& b) { return a->viewers.load() < b->viewers.load(); });
+    chosen = static_cast<std::size_t>(fewest - workers_.begin());
+  }
+  ++workers_[chosen]->viewers;
+  return chosen;
+}
+
+void WorkerPool::leave(std::size_t worker) { --workers_[worker]->viewers; }
+
+void WorkerPool::work(Worker& worker) {
+  std::vector<std::shared_ptr<Job>> batch;  // Swapped with `ready`: neither allocates once warm.
+  std::unique_lock lock(worker.mutex);
+  while (true) {
+    worker.wake.wait(lock, [&] { return worker.stopping || !worker.ready.empty(); });
+    if (worker.stopping) return;
+    batch.swap(worker.ready);
+    lock.unlock();
+    for (auto& job : batch) {
+      job->queued_ = false;
+      job->run();
+      job.reset();
+    }
+    batch.clear();
+    lock.lock();
+  }
+}
+
+}  // namespace fanout
+
+void set_fanout_workers(std::size_t count) { fanout::WorkerPool::set_size(count); }
+
+}  // namespace sotto::rtc
