@@ -378,7 +378,8 @@ class SubscriptionImpl final : public Subscription {
   SubscriptionStats stats() const override { return viewer_->stats(); }
 
   void switch_to(std::shared_ptr<Track> track) override {
-    const auto target = std::static_pointer_cast<TrackImpl>(std::move(track));
+    const auto target = std::dynamic_pointer_cast<TrackImpl>(std::move(track));
+    if (target == nullptr) return;  // No track of Track::create(): there is nothing to join.
     const std::lock_guard lock(switching_);
     const MemberId id = next_member_id();
     bool joins = false;

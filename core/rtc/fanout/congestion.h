@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How much of a source one viewer's line can take, judged from what the viewer reports.
+//
+// A relay cannot ask a camera to encode less for one viewer. It can send the camera's smaller
+// stream, and where that is too much or there is none, keyframes only: a picture now and then,
+// always of the present, never a delay that grows.
+#pragma once
+
+#include "core/rtc/frame.h"
+
+#include <chrono>
+#include <cstdint>
+
+namespace sotto::rtc {
+
+enum class Quality { kFull, kSmall, kKeyframesOnly };
+
+/// One look at a connection, about once a second.
+struct CongestionSample {
+  MonotonicTime time{};
+  double fraction_lost = 0;                ///< 0 to 1, of the last report.
+  std::chrono::microseconds round_trip{};  ///< Zero: not known.
+  std::uint64_t bitrate = 0;               ///< Bits per second sent. Zero: the sample says nothing.
+};
+
+struct CongestionLimits {
+  double bad_loss = 0.10;   ///< From here on a line is too thin (GCC halves its rate there too).
+  double good_loss = 0.02;  ///< Up to here a line has room.
+  std::chrono::milliseconds queueing{300};  ///< Round trip above the best one: a queue is filling.
+  std::chrono::seconds patience{3};         ///< Bad for so long: one step down.
+  std::chrono::seconds settling{4};   ///< After a step reports speak of the past: not looked at.
+  std::chrono::seconds recovery{10};  ///< Good for so long: one step up.
+  std::chrono::seconds recovery_max{
+      160};  ///< A step up that failed doubles the next wait, to this.
+};
+
+/// A pure policy: no clock, no threads.
+class CongestionPolicy {
+ public:
+  explicit CongestionPolicy(bool has_small, CongestionLimits limits = {})
+      : has_small_(has_small), limits_(limits), recovery_(limits.recovery) {}
+
+  /// The quality from now on.
+  Quality update(const CongestionSample& sample);
+  Quality quality() const { return quality_; }
+  /// The source changed: with or without a smaller stream. Keeps what is known of the line.
+  Quality set_has_small(bool has_small);
+
+ private:
+  enum class Verdict { kBad, kNeutral, kGood };
+  Verdict judge(const CongestionSample& sample);
+  void step(Quality to, MonotonicTime now);
+
+  bool has_small_;
+  CongestionLimits limits_;
+  Quality quality_ = Quality::kFull;
+  MonotonicTime settled_at_{};     // Samples before this are ignored.
+  MonotonicTime stepped_up_at_{};  // Zero: never.
+  MonotonicTime bad_since_{};      // Zero: not bad.
+  MonotonicTime good_since_{};     // Zero: not good.
+  MonotonicTime recovery_;         // What a step up needs now.
+  // The best round trip of the last one to two minutes: a route may change for good.
+  std::chrono::microseconds best_{};
+  std::chrono::microseconds best_next_{};
+  MonotonicTime window_end_{};
+};
+
+}  // namespace sotto::rtc

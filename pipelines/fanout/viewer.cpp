@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "pipelines/fanout/viewer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace sotto {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kStatsInterval = 1s;
+// The longest distance of keyframes we expect of a camera, and some more.
+constexpr auto kPreviousFeedHold = 5s;
+
+std::uint32_t next_affinity() {
+  static std::atomic<std::uint32_t> last{0};
+  const std::uint32_t next = ++last;
+  return next == 0 ? ++last : next;
+}
+
+}  // namespace
+
+Viewer::Viewer(MainContext& main, std::shared_ptr<rtc::Peer> peer, std::unique_ptr<rtc::Feed> feed,
+               std::vector<rtc::ViewingLine> lines, rtc::CongestionLimits limits)
+    : main_(main),
+      peer_(std::move(peer)),
+      feed_(std::move(feed)),
+      policy_(false, limits),
+      self_(std::make_shared<Viewer*>(this)) {
+  for (auto& line : lines) lines_.push_back({std::move(line), nullptr});
+  policy_.set_has_small(has_small());
+}
+
+Viewer::~Viewer() = default;
+
+bool Viewer::has_small() const {
+  return std::any_of(lines_.begin(), lines_.end(), [](const Line& line) {
+    return !line.silent && line.media.track.small != nullptr;
+  });
+}
+
+void Viewer::start() {
+  if (std::exchange(started_, true)) return;
+  const std::uint32_t affinity = next_affinity();
+  for (Line& line : lines_) {
+    auto sink = peer_->sink(line.media.mid);
+    if (sink == nullptr) continue;
+    auto options = peer_->subscribe_options(line.media.mid);
+    options.affinity = affinity;
+    line.subscription = line.media.track.track->subscribe(std::move(sink), options);
+  }
+  apply();
+  timer_ = main_.every(kStatsInterval, [this] { look(); });
+}
+
+void Viewer::request_keyframe(const std::string& mid) {
+  for (const Line& line : lines_) {
+    if (line.media.mid == mid && line.subscription != nullptr)
+      line.subscription->request_keyframe();
+  }
+}
+
+void Viewer::set_open(bool open) {
+  open_ = open;
+  apply();
+}
+
+bool Viewer::set_open(const std::string& mid, bool open) {
+  bool known = false;
+  for (Line& line : lines_) {
+    if (line.media.mid != mid) continue;
+    line.open = open;
+    known = true;
+  }
+  apply();
+  return known;
+}
+
+Result<> Viewer::switch_to(std::unique_ptr<rtc::Feed> feed) {
+  std::vector<rtc::ViewingLine> present;
+  for (const Line& line : lines_) present.push_back(line.media);
+  const auto& tracks = feed->tracks();
+  const auto chosen = rtc::match_lines(present, tracks);
+  if (!chosen) return tl::unexpected<Error>(chosen.error());
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    Line& line = lines_[i];
+    line.silent = (*chosen)[i] == tracks.size();
+    // A silent line keeps its track, whose codec is what was negotiated.
+    if (!line.silent) line.media.track = tracks[(*chosen)[i]];
+  }
+  previous_feed_ = std::exchange(feed_, std::move(feed));
+  previous_timer_ = main_.after(kPreviousFeedHold, [this] { previous_feed_.reset(); });
+  policy_.set_has_small(has_small());
+  apply();
+  return {};
+}
+
+// Brings gates, rations and tracks of all subscriptions to what is wanted. Each call is idempotent.
+void Viewer::apply() {
+  const rtc::Quality quality = policy_.quality();
+  for (Line& line : lines_) {
+    if (line.subscription == nullptr) continue;
+    const bool small = quality != rtc::Quality::kFull && line.media.track.small != nullptr;
+    line.subscription->switch_to(small ? line.media.track.small : line.media.track.track);
+    line.subscription->set_ration(quality == rtc::Quality::kKeyframesOnly
+                                      ? rtc::Ration::kKeyframesOnly
+                                      : rtc::Ration::kEverything);
+    line.subscription->set_open(open_ && line.open && !line.silent);
+  }
+}
+
+void Viewer::look() {
+  peer_->stats([weak = std::weak_ptr<Viewer*>(self_)](const rtc::PeerStats& stats) {
+    if (const auto self = weak.lock()) (*self)->judge(stats);
+  });
+}
+
+void Viewer::judge(const rtc::PeerStats& stats) {
+  const auto now = rtc::monotonic_now();
+  rtc::CongestionSample sample;
+  sample.time = now;
+  sample.fraction_lost = stats.fraction_lost;
+  sample.round_trip = stats.round_trip;
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - stats_time_);
+  if (stats_time_.count() != 0 && elapsed.count() > 0 &&
+      stats.bytes_sent > peer_stats_.bytes_sent) {
+    sample.bitrate = (stats.bytes_sent - peer_stats_.bytes_sent) * 8000 /
+                     static_cast<std::uint64_t>(elapsed.count());
+  }
+  peer_stats_ = stats;
+  stats_time_ = now;
+  const rtc::Quality before = policy_.quality();
+  if (policy_.update(sample) != before) apply();
+}
+
+std::vector<ViewerLineStats> Viewer::line_stats() const {
+  std::vector<ViewerLineStats> all;
+  for (const Line& line : lines_) {
+    ViewerLineStats stats{line.media.mid, line.media.track.mid, {}};
+    if (line.subscription != nullptr) stats.media = line.subscription->stats();
+    all.push_back(std::move(stats));
+  }
+  return all;
+}
+
+}  // namespace sotto

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One viewer of one source: a sending peer joined with a feed. WHEP and the Janus streaming plugin
+// are two ways to come by one.
+//
+//   Feed ─ track ──────► Subscription ─► Peer::sink(mid)      per line of the plan
+//        └ small track ─┘     ▲
+//                             └─ quality ◄─ CongestionPolicy ◄─ Peer::stats, each second
+#pragma once
+
+#include "core/base/error.h"
+#include "core/rtc/fanout/congestion.h"
+#include "core/rtc/peer.h"
+#include "core/rtc/source.h"
+#include "core/rtc/viewing.h"
+#include "elements/glue/main_context.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto {
+
+struct ViewerLineStats {
+  std::string mid;
+  std::string source_mid;
+  rtc::SubscriptionStats media;  ///< Zeros before start().
+};
+
+/// Lives on the main context. The owner keeps the peer's listener and passes on what it hears:
+/// on_connected → start(), on_keyframe_wanted → request_keyframe(), on_closed → destroys this.
+class Viewer {
+ public:
+  /// `lines` are those of the plan the peer was given.
+  Viewer(MainContext& main, std::shared_ptr<rtc::Peer> peer, std::unique_ptr<rtc::Feed> feed,
+         std::vector<rtc::ViewingLine> lines, rtc::CongestionLimits limits = {});
+  ~Viewer();
+  Viewer(const Viewer&) = delete;
+  Viewer& operator=(const Viewer&) = delete;
+
+  /// The peer is connected: subscribes the lines it agreed to. Calls after the first do nothing.
+  void start();
+  void request_keyframe(const std::string& mid);
+
+  /// Pause and resume, and the rights gate. Kept when set before start(). A line is open when both
+  /// the viewer and the line are.
+  void set_open(bool open);
+  /// False when there is no such line.
+  bool set_open(const std::string& mid, bool open);
+
+  /// Goes on with another source, at its next keyframe; a line it has nothing for falls silent.
+  /// On failure all stays as it was. The feed before is held for some seconds, so that its picture
+  /// goes on until then.
+  Result<> switch_to(std::unique_ptr<rtc::Feed> feed);
+
+  rtc::Feed& feed() { return *feed_; }
+  rtc::Quality quality() const { return policy_.quality(); }
+  /// What the peer said last.
+  const rtc::PeerStats& peer_stats() const { return peer_stats_; }
+  std::vector<ViewerLineStats> line_stats() const;
+
+ private:
+  struct Line {
+    rtc::ViewingLine media;
+    std::unique_ptr<rtc::Subscription> subscription;
+    bool open = true;
+    bool silent = false;  // The present source has nothing for it.
+  };
+
+  void look();
+  void judge(const rtc::PeerStats& stats);
+  void apply();
+  bool has_small() const;
+
+  MainContext& main_;
+  const std::shared_ptr<rtc::Peer> peer_;
+  // Feeds before the lines: subscriptions end before what they are fed by.
+  std::unique_ptr<rtc::Feed> feed_;
+  std::unique_ptr<rtc::Feed> previous_feed_;
+  std::vector<Line> lines_;
+  bool started_ = false;
+  bool open_ = true;
+  rtc::CongestionPolicy policy_;
+  rtc::PeerStats peer_stats_;
+  rtc::MonotonicTime stats_time_{};
+  MainContext::Timer timer_;
+  MainContext::Timer previous_timer_;
+  std::shared_ptr<Viewer*> self_;  // For answers that come after we are gone.
+};
+
+}  // namespace sotto
