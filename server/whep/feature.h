@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// WHEP: watching any source of the registry from a browser or any other WHEP player.
+#pragma once
+
+#include "server/base/context.h"
+#include "server/signaling/http_sessions.h"
+
+#include <memory>
+
+namespace sotto::server {
+
+/// POST /whep/{id}[?small=1] with scope stream:{id}:view; {id} is any source's.
+class WhepFeature : public Feature {
+ public:
+  explicit WhepFeature(Context& context);
+  ~WhepFeature() override;
+  void stop() override;
+
+ private:
+  class Viewing;
+  void open(const HttpSessions::Opening& opening, const HttpSessions::Opened& opened);
+
+  Context& context_;
+  std::unique_ptr<HttpSessions> sessions_;
+};
+
+}  // namespace sotto::server
