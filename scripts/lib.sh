@@ -111,7 +111,9 @@ configure() {
   fi
   local option
   for option in "$@"; do
-    grep -qxF -- "$option" "$dir/.sotto-options" 2>/dev/null || printf '%s\n' "$option" >>"$dir/.sotto-options"
+    { grep -vF -- "${option%%=*}=" "$dir/.sotto-options" 2>/dev/null || true
+      printf '%s\n' "$option"; } >"$scratch/options"
+    cp "$scratch/options" "$dir/.sotto-options"
   done
 }
 
