@@ -66,6 +66,14 @@ Result<Media> narrow_media(const Media& offered, const MediaPlan& plan) {
   std::vector<int> kept = {codec->payload_type};
   if (const auto rtx = media.rtx_of(codec->payload_type)) kept.push_back(*rtx);
   keep_formats(media, kept);
+  // We give feedback about what we receive; what we send carries no transport-wide numbers.
+  if (!receives(plan.direction)) {
+    media.remove("extmap");
+    std::erase_if(media.attributes, [](const Attribute& attribute) {
+      return attribute.name == "rtcp-fb" &&
+             attribute.value.find("transport-cc") != std::string::npos;
+    });
+  }
   // Their direction, less what we do not want: webrtcbin intersects it with the transceiver's.
   media.set_direction(direction_of(receives(plan.direction), sends(plan.direction)));
   return media;
@@ -174,20 +182,22 @@ Result<Description> align_answer(Description answer, const Description& offer) {
     if (media.type != offered.type) {
       return fail(ErrorCode::kInvalid, "SDP: an m-section of the answer is of another kind");
     }
+    // All of them, for webrtcbin finds its transport by the first mid of the group.
     group.push_back(offered.mid());
     if (media.rejected()) {
-      Media inactive = offered;
-      for (const std::string_view name :
-           {"candidate", "end-of-candidates", "ssrc", "ssrc-group", "msid", "bundle-only"}) {
-        inactive.remove(name);
+      // webrtcbin wants credentials in every section and learns the DTLS role from the tagged one,
+      // so a rejected stream is an inactive one. A data channel it would open all the same.
+      Media rejected = offered;
+      for (const std::string_view name : {"candidate", "end-of-candidates", "ssrc", "ssrc-group",
+                                          "msid", "bundle-only", "fingerprint"}) {
+        rejected.remove(name);
       }
-      inactive.remove("fingerprint");
       for (const std::string_view name : {"ice-ufrag", "ice-pwd", "fingerprint", "setup"}) {
-        inactive.set(name, std::string(carrier.value(name)));
+        rejected.set(name, std::string(carrier.value(name)));
       }
-      inactive.port = 9;
-      inactive.set_direction(Direction::kInactive);
-      media = std::move(inactive);
+      rejected.port = rejected.kind == MediaKind::kData ? 0 : 9;
+      if (rejected.kind != MediaKind::kData) rejected.set_direction(Direction::kInactive);
+      media = std::move(rejected);
       continue;
     }
     if (media.value("mid") != offered.value("mid")) {

@@ -41,7 +41,7 @@ Result<Description> narrow(const Description& offer, const std::vector<MediaPlan
 Description widen(const Description& answer, const Description& offer);
 
 /// Fits a normalised answer to our offer: same sections in the same order, or kInvalid. A rejected
-/// section becomes an inactive one, and a format we did not offer is an error.
+/// section becomes an inactive one, and one without a format of ours is an error.
 Result<Description> align_answer(Description answer, const Description& offer);
 
 /// Finishes a complete local description: rtcp-mux-only (RFC 8858), candidates without TCP and

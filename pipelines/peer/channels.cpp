@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "pipelines/peer/channels.h"
+
+#include <utility>
+
+namespace sotto {
+namespace {
+
+using WeakChannels = std::weak_ptr<Channels>;
+
+std::string label_of(GstWebRTCDataChannel* channel) {
+  g_autofree gchar* label = nullptr;
+  g_object_get(channel, "label", &label, nullptr);
+  return label == nullptr ? std::string{} : std::string(label);
+}
+
+void drop_weak(gpointer held, GClosure* closure) {
+  (void)closure;
+  delete static_cast<WeakChannels*>(held);
+}
+
+}  // namespace
+
+void Channels::add(GstWebRTCDataChannel* channel) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (channels_.size() >= kMaxChannels) return;  // Open, but deaf: nobody listens to it.
+    channels_[label_of(channel)] = GstPtr<GstWebRTCDataChannel>::ref(channel);
+  }
+  using OnString = void (*)(GstWebRTCDataChannel*, gchar*, gpointer);
+  using OnData = void (*)(GstWebRTCDataChannel*, GBytes*, gpointer);
+  const OnString on_string = [](GstWebRTCDataChannel* from, gchar* text, gpointer held) {
+    const auto channels = static_cast<WeakChannels*>(held)->lock();
+    if (channels) channels->take(from, true, as_bytes(text == nullptr ? "" : text));
+  };
+  const OnData on_data = [](GstWebRTCDataChannel* from, GBytes* data, gpointer held) {
+    const auto channels = static_cast<WeakChannels*>(held)->lock();
+    gsize size = 0;
+    const auto* bytes =
+        data == nullptr ? nullptr : static_cast<const std::uint8_t*>(g_bytes_get_data(data, &size));
+    if (channels) channels->take(from, false, {bytes, size});
+  };
+  g_signal_connect_data(channel, "on-message-string", G_CALLBACK(on_string),
+                        new WeakChannels(weak_from_this()), drop_weak,
+                        static_cast<GConnectFlags>(0));
+  g_signal_connect_data(channel, "on-message-data", G_CALLBACK(on_data),
+                        new WeakChannels(weak_from_this()), drop_weak,
+                        static_cast<GConnectFlags>(0));
+}
+
+bool Channels::open(GstElement* webrtcbin, const std::string& label) {
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(webrtcbin, "create-data-channel", label.c_str(), nullptr, &channel);
+  if (channel == nullptr) return false;
+  const auto owned = GstPtr<GstWebRTCDataChannel>::adopt(channel);
+  add(channel);
+  return true;
+}
+
+bool Channels::has(const std::string& label) {
+  const std::lock_guard lock(mutex_);
+  return channels_.count(label) != 0;
+}
+
+void Channels::take(GstWebRTCDataChannel* channel, bool text, ByteView bytes) {
+  if (guard_->ask() != CertificateGuard::Verdict::kRight || bytes.size() > kMaxMessageBytes) return;
+  const auto label = label_of(channel);
+  const std::lock_guard lock(calling_);
+  if (on_message_) on_message_(label, text, Bytes(bytes.begin(), bytes.end()));
+}
+
+Result<> Channels::send(const std::string& label, bool text, ByteView bytes) {
+  if (bytes.size() > kMaxMessageBytes) return fail(ErrorCode::kTooLarge, "data channel: message");
+  if (guard_->ask() != CertificateGuard::Verdict::kRight) {
+    return fail(ErrorCode::kUnavailable, "data channel: not connected yet");
+  }
+  GstPtr<GstWebRTCDataChannel> channel;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = channels_.find(label);
+    if (found == channels_.end()) {
+      return fail(ErrorCode::kNotFound, "data channel: none of that label");
+    }
+    channel = found->second;
+  }
+  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
+  guint64 buffered = 0;
+  g_object_get(channel.get(), "ready-state", &state, "buffered-amount", &buffered, nullptr);
+  if (state != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) {
+    return fail(ErrorCode::kUnavailable, "data channel: not open");
+  }
+  if (buffered + bytes.size() > kMaxBufferedBytes) {
+    return fail(ErrorCode::kUnavailable, "data channel: the other side does not keep up");
+  }
+  if (text) {
+    // The terminating zero of a GLib string is not sent.
+    const std::string copy(as_text(bytes));
+    if (copy.find('\0') != std::string::npos) {
+      return fail(ErrorCode::kInvalid, "data channel: text with a zero byte");
+    }
+    gst_webrtc_data_channel_send_string(channel.get(), copy.c_str());
+  } else {
+    GBytes* data = g_bytes_new(bytes.data(), bytes.size());
+    gst_webrtc_data_channel_send_data(channel.get(), data);
+    g_bytes_unref(data);
+  }
+  return {};
+}
+
+void Channels::silence() {
+  const std::lock_guard lock(calling_);
+  on_message_ = nullptr;
+}
+
+void Channels::close() {
+  const std::lock_guard lock(mutex_);
+  channels_.clear();
+}
+
+}  // namespace sotto

@@ -1,0 +1,82 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What stands between DTLS and everybody else until the certificate was compared with the SDP.
+#pragma once
+
+#include "core/rtc/frame.h"
+#include "core/rtc/sdp/sdp.h"
+#include "elements/webrtc/webrtcbin.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace sotto {
+
+/// The verdict on the other side's certificate; found once, asked from any thread.
+class CertificateGuard {
+ public:
+  enum class Verdict { kUnknown, kRight, kWrong };
+
+  /// Where the certificate will be, and what its hash must be.
+  void expect(GstPtr<GstObject> dtls_transport, rtc::sdp::Fingerprint fingerprint) {
+    const std::lock_guard lock(mutex_);
+    transport_ = std::move(dtls_transport);
+    fingerprint_ = std::move(fingerprint);
+  }
+
+  /// Looks at the certificate when that was not done yet. Never turns from right to wrong: 1.22
+  /// negotiates DTLS once per transport.
+  Verdict ask() {
+    const Verdict known = verdict_.load(std::memory_order_acquire);
+    if (known != Verdict::kUnknown) return known;
+    const std::lock_guard lock(mutex_);
+    if (!transport_) return Verdict::kUnknown;
+    const auto checked = check_certificate(transport_.get(), fingerprint_);
+    if (!checked && checked.error().code == ErrorCode::kUnavailable) return Verdict::kUnknown;
+    const Verdict verdict = checked ? Verdict::kRight : Verdict::kWrong;
+    verdict_.store(verdict, std::memory_order_release);
+    return verdict;
+  }
+
+  void forget_transport() {
+    const std::lock_guard lock(mutex_);
+    transport_.reset();
+  }
+
+ private:
+  std::atomic<Verdict> verdict_{Verdict::kUnknown};
+  std::mutex mutex_;  // Protects what follows.
+  GstPtr<GstObject> transport_;
+  rtc::sdp::Fingerprint fingerprint_;
+};
+
+/// Hands frames of one mid on, to whoever is the receiver at the time; none before the verdict.
+class Gate final : public rtc::FrameReceiver {
+ public:
+  explicit Gate(std::shared_ptr<CertificateGuard> guard) : guard_(std::move(guard)) {}
+
+  void on_frame(rtc::FramePtr frame) override {
+    if (guard_->ask() != CertificateGuard::Verdict::kRight) return;
+    frames_.fetch_add(1, std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    if (receiver_) receiver_->on_frame(std::move(frame));
+  }
+
+  /// The former receiver is not called any more once it returned.
+  void set(std::shared_ptr<rtc::FrameReceiver> receiver) {
+    const std::lock_guard lock(mutex_);
+    receiver_.swap(receiver);
+  }
+
+  std::uint64_t frames() const { return frames_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::shared_ptr<CertificateGuard> guard_;
+  std::atomic<std::uint64_t> frames_{0};
+  std::mutex mutex_;  // Protects receiver_ and is held while it is called: it must not block.
+  std::shared_ptr<rtc::FrameReceiver> receiver_;
+};
+
+}  // namespace sotto

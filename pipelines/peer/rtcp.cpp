@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "pipelines/peer/rtcp.h"
+
+#include <gst/rtp/gstrtcpbuffer.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace sotto {
+namespace {
+
+constexpr int kFarewells = 5;  // RTCP may be lost: say "no limit" this often.
+constexpr std::uint32_t kNoLimit = 1'000'000'000;
+constexpr guint kMaxRembSources = 16;
+
+/// Fields of one source in the session's statistics.
+struct Source {
+  bool internal = false;
+  bool has_report = false;
+  guint ssrc = 0;
+  guint64 bytes_sent = 0, packets_sent = 0, bytes_received = 0;
+  guint fraction_lost = 0, round_trip = 0;
+  gint packets_lost = 0;
+};
+
+std::vector<Source> sources_of(GObject* session) {
+  std::vector<Source> sources;
+  GstStructure* stats = nullptr;
+  g_object_get(session, "stats", &stats, nullptr);
+  if (stats == nullptr) return sources;
+  const GValue* list = gst_structure_get_value(stats, "source-stats");
+  G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+  const auto* array =
+      list == nullptr ? nullptr : static_cast<GValueArray*>(g_value_get_boxed(list));
+  for (guint i = 0; array != nullptr && i < array->n_values; ++i) {
+    const auto* s = static_cast<const GstStructure*>(
+        g_value_get_boxed(g_value_array_get_nth(const_cast<GValueArray*>(array), i)));
+    G_GNUC_END_IGNORE_DEPRECATIONS
+    if (s == nullptr) continue;
+    Source source;
+    gboolean internal = FALSE;
+    gboolean has_report = FALSE;
+    gst_structure_get(s, "ssrc", G_TYPE_UINT, &source.ssrc, "internal", G_TYPE_BOOLEAN, &internal,
+                      nullptr);
+    gst_structure_get(s, "octets-sent", G_TYPE_UINT64, &source.bytes_sent, "packets-sent",
+                      G_TYPE_UINT64, &source.packets_sent, nullptr);
+    gst_structure_get_uint64(s, "octets-received", &source.bytes_received);
+    if (gst_structure_get(s, "have-rb", G_TYPE_BOOLEAN, &has_report, nullptr) != FALSE &&
+        has_report != FALSE) {
+      gst_structure_get(s, "rb-fractionlost", G_TYPE_UINT, &source.fraction_lost, "rb-packetslost",
+                        G_TYPE_INT, &source.packets_lost, "rb-round-trip", G_TYPE_UINT,
+                        &source.round_trip, nullptr);
+    }
+    source.internal = internal != FALSE;
+    source.has_report = has_report != FALSE;
+    sources.push_back(source);
+  }
+  gst_structure_free(stats);
+  return sources;
+}
+
+/// "REMB", the number of SSRCs, and the rate as 6 bits of exponent and 18 of mantissa.
+void write_remb(guint8* fci, std::uint32_t rate, const std::vector<guint>& ssrcs) {
+  guint exponent = 0;
+  while ((rate >> exponent) >= (1U << 18U)) ++exponent;
+  const guint mantissa = rate >> exponent;
+  GST_WRITE_UINT32_BE(fci, 0x52454d42);
+  fci[4] = static_cast<guint8>(ssrcs.size());
+  fci[5] = static_cast<guint8>((exponent << 2U) | (mantissa >> 16U));
+  GST_WRITE_UINT16_BE(fci + 6, static_cast<guint16>(mantissa));
+  for (std::size_t i = 0; i < ssrcs.size(); ++i) GST_WRITE_UINT32_BE(fci + 8 + 4 * i, ssrcs[i]);
+}
+
+}  // namespace
+
+bool RtcpLink::attach(GstElement* webrtcbin) {
+  const auto rtpbin = GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(webrtcbin), "rtpbin"));
+  if (!rtpbin) return false;
+  GObject* session = nullptr;
+  g_signal_emit_by_name(rtpbin.get(), "get-internal-session", 0U, &session);
+  if (session == nullptr) return false;
+  session_ = GstPtr<GstObject>::adopt(reinterpret_cast<GstObject*>(session));
+  handler_ = g_signal_connect_data(
+      session, "on-sending-rtcp", G_CALLBACK(on_sending_rtcp), new std::shared_ptr<Limit>(limit_),
+      [](gpointer held, GClosure*) { delete static_cast<std::shared_ptr<Limit>*>(held); },
+      static_cast<GConnectFlags>(0));
+  return true;
+}
+
+void RtcpLink::close() {
+  if (handler_ != 0) g_signal_handler_disconnect(session_.get(), std::exchange(handler_, 0));
+  session_.reset();
+}
+
+void RtcpLink::limit(std::uint32_t bits_per_second) {
+  if (bits_per_second == 0 && limit_->bits_per_second.load() != 0) limit_->farewells = kFarewells;
+  limit_->bits_per_second = bits_per_second;
+}
+
+gboolean RtcpLink::on_sending_rtcp(GObject* session, GstBuffer* buffer, gboolean early,
+                                   gpointer held) {
+  (void)early;
+  auto& limit = **static_cast<std::shared_ptr<Limit>*>(held);
+  std::uint32_t rate = limit.bits_per_second;
+  if (rate == 0) {
+    if (limit.farewells.load() <= 0) return FALSE;
+    limit.farewells.fetch_sub(1);
+    rate = kNoLimit;
+  }
+  std::vector<guint> ssrcs;
+  guint own = 0;
+  for (const auto& source : sources_of(session)) {
+    if (source.internal) {
+      own = source.ssrc;
+    } else if (ssrcs.size() < kMaxRembSources) {
+      ssrcs.push_back(source.ssrc);
+    }
+  }
+  if (ssrcs.empty()) return FALSE;
+  GstRTCPBuffer rtcp = GST_RTCP_BUFFER_INIT;
+  if (gst_rtcp_buffer_map(buffer, GST_MAP_READWRITE, &rtcp) == FALSE) return FALSE;
+  GstRTCPPacket packet;
+  bool added = false;
+  if (gst_rtcp_buffer_add_packet(&rtcp, GST_RTCP_TYPE_PSFB, &packet) != FALSE) {
+    gst_rtcp_packet_fb_set_type(&packet, GST_RTCP_PSFB_TYPE_AFB);
+    gst_rtcp_packet_fb_set_sender_ssrc(&packet, own);
+    gst_rtcp_packet_fb_set_media_ssrc(&packet, 0);
+    added =
+        gst_rtcp_packet_fb_set_fci_length(&packet, static_cast<guint16>(2 + ssrcs.size())) != FALSE;
+    if (added) {
+      write_remb(gst_rtcp_packet_fb_get_fci(&packet), rate, ssrcs);
+    } else {
+      gst_rtcp_packet_remove(&packet);
+    }
+  }
+  gst_rtcp_buffer_unmap(&rtcp);
+  return added ? TRUE : FALSE;
+}
+
+rtc::PeerStats RtcpLink::stats() {
+  rtc::PeerStats stats;
+  if (!session_) return stats;
+  guint worst_loss = 0;
+  guint longest_trip = 0;
+  for (const auto& source : sources_of(reinterpret_cast<GObject*>(session_.get()))) {
+    stats.bytes_sent += source.bytes_sent;
+    stats.packets_sent += source.packets_sent;
+    if (!source.internal) stats.bytes_received += source.bytes_received;
+    if (!source.has_report) continue;
+    worst_loss = std::max(worst_loss, source.fraction_lost);
+    longest_trip = std::max(longest_trip, source.round_trip);
+    stats.packets_lost += static_cast<std::uint64_t>(std::max(source.packets_lost, 0));
+  }
+  stats.fraction_lost = worst_loss / 256.0;
+  // In units of 1/65536 s (RFC 3550, 6.4.1).
+  stats.round_trip =
+      std::chrono::microseconds(static_cast<std::int64_t>(longest_trip) * 1'000'000 / 65536);
+  const gint64 now = g_get_monotonic_time();
+  if (last_asked_ != 0 && now > last_asked_ && stats.bytes_sent >= last_bytes_) {
+    stats.bitrate_sent = (stats.bytes_sent - last_bytes_) * 8'000'000 /
+                         static_cast<std::uint64_t>(now - last_asked_);
+  }
+  last_asked_ = now;
+  last_bytes_ = stats.bytes_sent;
+  return stats;
+}
+
+}  // namespace sotto

@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a peer tells and hears by RTCP: receiver reports as statistics, bitrate limits as REMB.
+#pragma once
+
+#include "core/rtc/peer.h"
+#include "elements/glue/gst_ptr.h"
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace sotto {
+
+/// The RTP session of a bundled webrtcbin. All calls are thread safe.
+class RtcpLink {
+ public:
+  ~RtcpLink() { close(); }
+
+  /// After negotiation, when the session exists. False when it does not.
+  bool attach(GstElement* webrtcbin);
+  void close();
+
+  /// Goes out with every report from now on (draft-alvestrand-rmcat-remb-03). 0 lifts the limit.
+  void limit(std::uint32_t bits_per_second);
+  /// Of the reports so far; bitrate and nothing else depends on when it was last asked.
+  rtc::PeerStats stats();
+
+ private:
+  /// Shared with the session's signal, which a report under way may still be in.
+  struct Limit {
+    std::atomic<std::uint32_t> bits_per_second{0};
+    std::atomic<int> farewells{0};  // Reports that still say "no limit" after one was lifted.
+  };
+  static gboolean on_sending_rtcp(GObject* session, GstBuffer* buffer, gboolean early,
+                                  gpointer held);
+
+  std::shared_ptr<Limit> limit_ = std::make_shared<Limit>();
+  GstPtr<GstObject> session_;
+  gulong handler_ = 0;
+  std::uint64_t last_bytes_ = 0;
+  gint64 last_asked_ = 0;  // Monotonic µs.
+};
+
+}  // namespace sotto

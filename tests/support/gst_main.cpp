@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// main() of GStreamer tests that must leave no GStreamer object alive.
+//
+// Wants GST_TRACERS=leaks (gst_test_env sets it). The one object allowed to stay is DTLS' singleton
+// agent, which holds the process' certificate.
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <string>
+
+namespace {
+
+constexpr const char* kAllowed = "GstDtlsAgent";
+
+/// Names of GStreamer objects that are still alive. The list takes the objects over, so it is kept.
+std::string live_objects() {
+  std::string names;
+  GList* tracers = gst_tracing_get_active_tracers();
+  for (GList* item = tracers; item != nullptr; item = item->next) {
+    auto* tracer = GST_OBJECT(item->data);
+    if (std::string(G_OBJECT_TYPE_NAME(tracer)) != "GstLeaksTracer") continue;
+    GstStructure* info = nullptr;
+    g_signal_emit_by_name(tracer, "get-live-objects", &info);
+    const GValue* list =
+        info == nullptr ? nullptr : gst_structure_get_value(info, "live-objects-list");
+    for (guint i = 0; list != nullptr && i < gst_value_list_get_size(list); ++i) {
+      const auto* entry = gst_value_get_structure(gst_value_list_get_value(list, i));
+      const GValue* object = gst_structure_get_value(entry, "object");
+      const std::string type = object == nullptr ? "?" : G_VALUE_TYPE_NAME(object);
+      if (type == kAllowed) continue;
+      g_autofree gchar* text = g_strdup_value_contents(object);
+      names += type + " " + text + "\n";
+    }
+  }
+  g_list_free_full(tracers, gst_object_unref);
+  return names;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  gst_init(&argc, &argv);
+  const int failed = RUN_ALL_TESTS();
+  const std::string leaked = live_objects();
+  if (!leaked.empty()) std::fprintf(stderr, "still alive:\n%s", leaked.c_str());
+  return failed != 0 || !leaked.empty() ? 1 : 0;
+}
