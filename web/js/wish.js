@@ -16,17 +16,18 @@ export class SessionError extends Error {
   }
 }
 
+// RFC 8288: <target>; name=token; name="quoted, with \" and <anything>"
+const PARAMETER = /;\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))/g;
+const LINK = new RegExp(`<([^>]*)>((?:\\s*${PARAMETER.source.replace(/\((?!\?)/g, '(?:')})*)`, 'g');
+
 /** Link headers with rel="ice-server" as RTCIceServer objects. */
 export function iceServersFrom(link) {
   const servers = [];
-  // Split at commas that begin a new <…>, since commas may stand inside quotes.
-  for (const part of (link || '').split(/,\s*(?=<)/)) {
-    const url = /^\s*<([^>]+)>/.exec(part)?.[1];
-    const params = Object.fromEntries(
-      [...part.matchAll(/;\s*([\w-]+)="((?:[^"\\]|\\.)*)"/g)].map(
-        ([, name, value]) => [name, value.replace(/\\(.)/g, '$1')]));
-    if (!url || params.rel !== 'ice-server') continue;
-    const server = { urls: url };
+  for (const [, urls, rest] of (link || '').matchAll(LINK)) {
+    const params = Object.fromEntries([...rest.matchAll(PARAMETER)].map(
+      ([, name, quoted, plain]) => [name.toLowerCase(), plain ?? quoted.replace(/\\(.)/g, '$1')]));
+    if (params.rel !== 'ice-server') continue;
+    const server = { urls };
     if (params.username) server.username = params.username;
     if (params.credential) server.credential = params.credential;
     servers.push(server);
@@ -63,7 +64,7 @@ async function refusal(response) {
  */
 export class WishSession extends EventTarget {
   #url; #token; #location = null; #etag = null; #offer = ''; #waiting = []; #sending = false;
-  #closed = false;
+  #closed = false; #stopped = {};
 
   /** `url`: the endpoint. `token`: sent as Bearer. `iceServers`: beside those the server names. */
   constructor({ url, token = '', iceServers = [] }) {
@@ -71,6 +72,7 @@ export class WishSession extends EventTarget {
     this.#url = new URL(url, document.baseURI);
     this.#token = token;
     this.iceServers = iceServers;
+    this.#stopped.promise = new Promise((resolve) => { this.#stopped.resolve = resolve; });
     this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers });
     this.pc.onicecandidate = ({ candidate }) => this.#trickle(candidate);
     this.pc.onconnectionstatechange = () => this.dispatchEvent(new Event('state'));
@@ -82,8 +84,16 @@ export class WishSession extends EventTarget {
     return this.#token ? { Authorization: `Bearer ${this.#token}`, ...more } : more;
   }
 
-  /** Posts the offer and applies the answer. Rejects with a SessionError. `timeout` in ms. */
-  async connect({ timeout = 20000 } = {}) {
+  /**
+   * Posts the offer and applies the answer. Rejects with a SessionError; resolves when stop() comes
+   * first. `timeout` in ms.
+   */
+  connect({ timeout = 20000 } = {}) {
+    // What a closed peer connection was asked for never settles, so stop() has to.
+    return Promise.race([this.#negotiate(timeout), this.#stopped.promise]);
+  }
+
+  async #negotiate(timeout) {
     try {
       const offer = await this.pc.createOffer();
       const response = await fetch(this.#url, {
@@ -111,7 +121,7 @@ export class WishSession extends EventTarget {
       await this.pc.setRemoteDescription({ type: 'answer', sdp: answer });
     } catch (error) {
       if (this.#closed) return;
-      await this.stop();
+      await this.#shut();
       if (error instanceof SessionError) throw error;
       throw new SessionError(error.name === 'TimeoutError'
         ? 'The server did not answer in time.'
@@ -151,12 +161,17 @@ export class WishSession extends EventTarget {
       .catch(() => {});
   }
 
-  /** Ends the session here and at the server. Never rejects; may be called at any time. */
-  async stop() {
-    if (this.#closed) return;
+  async #shut() {
     this.#closed = true;
     this.pc.close();
     this.dispatchEvent(new Event('state'));
     await this.#end();
+  }
+
+  /** Ends the session here and at the server. Never rejects; may be called at any time. */
+  async stop() {
+    if (this.#closed) return;
+    this.#stopped.resolve();
+    await this.#shut();
   }
 }
