@@ -71,6 +71,7 @@ export class Player extends EventTarget {
     clearTimeout(this.#healing);
     clearInterval(this.#ticker);
     this.#healing = 0;
+    this.#ticker = 0;
     const viewer = this.#viewer;
     this.#viewer = null;
     viewer?.stop();

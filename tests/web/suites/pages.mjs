@@ -165,7 +165,7 @@ export const tests = {
       const response = await fetch(server.url + path);
       assert.equal(response.status, 200, path);
       const policy = response.headers.get('content-security-policy') ?? '';
-      assert.match(policy, /script-src 'self'(;|$)/, path);
+      assert.match(policy, /(^|; *)(script-src|default-src) 'self'(;|$)/, path);
       assert.doesNotMatch(policy, /unsafe/, path);
     }
   },

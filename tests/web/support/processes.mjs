@@ -3,7 +3,6 @@
 // Child processes that never outlive the test, and temporary folders.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,15 +15,6 @@ export function temporaryFolder(name) {
   const folder = mkdtempSync(join(tmpdir(), `sotto-${name}-`));
   folders.add(folder);
   return folder;
-}
-
-/** A TCP port nobody listens on now. */
-export async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve, reject) => server.listen(0, '127.0.0.1', resolve).on('error', reject));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** One program: its lines as they come, its end as a promise, its last lines for the report. */

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // sotto-server for one suite: free ports, a folder of its own, its admin password.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { buildRoot } from './browsers.mjs';
-import { Process, freePort, temporaryFolder } from './processes.mjs';
+import { Process, temporaryFolder } from './processes.mjs';
 
 const toml = (value) => (Array.isArray(value) ? `[${value.map(toml).join(', ')}]` : JSON.stringify(value));
 
@@ -15,17 +15,14 @@ function table(name, values) {
 
 export class Server {
   name = 'sotto-server';
+  #write;
 
   /** `cameras` and `mounts`: lists of their settings. `more`: TOML for the rest. */
   static async start({ cameras = [], mounts = [], janus = {}, more = '' } = {}) {
     const self = new Server();
     self.folder = temporaryFolder('server');
-    const [http, janusHttp, janusWs] = [await freePort(), await freePort(), await freePort()];
-    self.url = `http://127.0.0.1:${http}`;
-    self.janusUrl = `http://127.0.0.1:${janusHttp}/janus`;
-    self.janusWs = `ws://127.0.0.1:${janusWs}/`;
     self.config = join(self.folder, 'sotto.toml');
-    writeFileSync(self.config, [
+    self.#write = ({ http = 0, janusHttp = 0, janusWs = 0 }) => writeFileSync(self.config, [
       'demo_camera = false\n\n',
       table('[http]', { https_listen: '', http_listen: `127.0.0.1:${http}` }),
       table('[janus]', { http_listen: `127.0.0.1:${janusHttp}`, ws_listen: `127.0.0.1:${janusWs}`, ...janus }),
@@ -33,12 +30,18 @@ export class Server {
       ...mounts.map((mount) => table('[[mounts]]', mount)),
       more,
     ].join(''));
+    self.#write({});
     await self.boot();
+    // Should it be started again, then at the same ports.
+    const port = (address) => new URL(address).port;
+    self.#write({ http: port(self.url), janusHttp: port(self.janusUrl), janusWs: port(self.janusWs) });
     return self;
   }
 
   async boot() {
-    this.process = new Process('sotto-server', join(buildRoot, 'server/sotto-server'), ['--config', this.config], {
+    const report = join(this.folder, 'listening.json');
+    rmSync(report, { force: true });
+    this.process = new Process('sotto-server', join(buildRoot, 'server/sotto-server'), ['--config', this.config, '--listen-report', report], {
       env: {
         STATE_DIRECTORY: this.folder,
         GST_PLUGIN_PATH: join(buildRoot, 'elements'),
@@ -46,19 +49,22 @@ export class Server {
         GST_REGISTRY_FORK: 'no',
       },
     });
-    await this.ready();
-    const file = join(this.folder, 'admin-password');
-    if (existsSync(file)) this.password = readFileSync(file, 'utf8').trim();
+    await this.ready(report);
+    this.password = readFileSync(join(this.folder, 'admin-password'), 'utf8').trim();
   }
 
-  async ready() {
+  async ready(report) {
     const end = Date.now() + 60_000;
     while (Date.now() < end) {
       if (this.process.end) throw new Error(`sotto-server ended:\n${this.log()}`);
-      try {
-        const response = await fetch(`${this.url}/readyz`);
-        if (response.ok) return;
-      } catch { /* It does not listen yet. */ }
+      if (existsSync(report)) {
+        const told = JSON.parse(readFileSync(report, 'utf8').replaceAll('localhost', '127.0.0.1'));
+        this.url = told.http;
+        this.janusUrl = `${told.janus_http}/janus`;
+        this.janusWs = `${told.janus_ws}/`;
+        const { ok } = await fetch(`${this.url}/readyz`);
+        if (ok) return;
+      }
       await Promise.race([new Promise((resolve) => setTimeout(resolve, 50)), this.process.ended]);
     }
     throw new Error(`sotto-server was not ready in 60 s:\n${this.log()}`);
