@@ -38,20 +38,26 @@ export function setUpShare() {
   const message = byId('share-message');
   const form = byId('share');
   const fill = async () => {
-    const publishing = byId('share-verb').value === 'publish';
-    const sources = (await listSources()).filter(({ type }) => !publishing || type === 'whip');
+    const sources = await listSources();
     byId('share-what').replaceChildren(
       ...sources.map(({ id, title }) => element('option', { value: id }, title || id)));
-    tell(message, sources.length || !publishing ? ''
-      : 'There is no place to publish to yet: name one under [[mounts]] in the configuration file.');
+    byId('share-places').replaceChildren(
+      ...sources.filter(({ type }) => type === 'whip').map(({ id }) => element('option', { value: id })));
+  };
+  const choose = () => {
+    const publishing = byId('share-verb').value === 'publish';
+    byId('share-source').hidden = publishing;
+    byId('share-place').hidden = !publishing;
+    byId('share-name').required = publishing;
   };
   listLinks().catch((error) => tell(message, error.message, 'error'));
   fill().catch((error) => tell(message, error.message, 'error'));
-  byId('share-verb').addEventListener('change', () => fill().catch((error) => tell(message, error.message, 'error')));
+  byId('share-verb').addEventListener('change', choose);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     busy(byId('share-make'), message, async () => {
-      const { what, verb, life } = Object.fromEntries(new FormData(form));
+      const { source, place, verb, life } = Object.fromEntries(new FormData(form));
+      const what = verb === 'publish' ? place : source;
       if (!what) throw new Error('Choose what to share first.');
       const { token } = await api('POST', '/v1/tokens', {
         subject: `link by ${session.name}`, scopes: [`stream:${what}:${verb}`], seconds: Number(life),

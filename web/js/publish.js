@@ -42,8 +42,8 @@ function explain(error) {
   if (error.status === 401 || error.status === 403) {
     return new Error('You may not publish here. Ask the administrator for a link that may, or choose another name.');
   }
-  if (error.status === 404) {
-    return new Error('There is no such place to publish to. Choose one of the names the field offers.');
+  if (error.status === 409) {
+    return new Error(`${error.message.replace(/\.?$/, '.')} Choose another name.`);
   }
   return error;
 }
@@ -122,7 +122,7 @@ async function offerMounts() {
   const mounts = sources.filter(({ type }) => type === 'whip');
   byId('mounts').replaceChildren(...mounts.map(({ id, title }) => element('option', { value: id }, title || id)));
   const field = byId('mount');
-  if (!field.value && mounts.length) field.value = mounts[0].id;
+  if (!field.value) field.value = mounts[0]?.id ?? 'stage';
 }
 
 setUpPage();

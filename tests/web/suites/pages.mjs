@@ -15,7 +15,7 @@ let camera;
 
 export async function setUp(fixture) {
   camera = fixture.keep(await Camera.start(['h264']));
-  server = fixture.keep(await Server.start({ mounts: [{ id: 'stage', title: 'Stage' }] }));
+  server = fixture.keep(await Server.start({ mounts: [{ id: 'stage', title: 'Stage' }], https: true }));
 }
 
 const text = (page, selector) => page.$eval(selector, (element) => element.textContent.trim());
@@ -153,9 +153,10 @@ export const tests = {
     await server.api('DELETE', '/v1/cameras/shared');
   },
 
-  'the certificate authority can be fetched': async (fixture) => {
+  'the pages are served by https, and the authority behind it can be fetched': async (fixture) => {
     const page = await fixture.page();
-    await logIn(page, server, '/admin.html');
+    await logIn(page, { ...server, url: server.httpsUrl, password: server.password }, '/admin.html');
+    assert.equal(await text(page, '#https-address'), server.httpsUrl);
     const pem = await page.evaluate(async () => (await fetch(document.querySelector('#ca').href)).text());
     assert.match(pem, /^-----BEGIN CERTIFICATE-----/);
   },

@@ -50,13 +50,31 @@ export const tests = {
     await expectMovement(viewer, '#video');
   },
 
-  'a place that is not there is told': async (fixture) => {
-    fixture.expected.push(/40[34]/);
+  'a name that belongs to a camera is refused, and it is told': async (fixture) => {
+    fixture.expected.push(/409/);
+    await server.api('POST', '/v1/cameras', { id: 'camera', title: 'A camera', url: 'rtsp://127.0.0.1:9/x' });
     const page = await fixture.page();
     await logIn(page, server);
-    await page.goto(`${server.url}/publish.html?to=nowhere`);
+    await page.goto(`${server.url}/publish.html?to=camera`);
     await page.click('#start');
     await page.waitForSelector('#message.message-error');
+    assert.match(await page.$eval('#message', (element) => element.textContent), /another name/);
+    await server.api('DELETE', '/v1/cameras/camera');
+  },
+
+  'a name that nobody configured can be published to': async (fixture) => {
+    const page = await fixture.page();
+    await logIn(page, server);
+    await page.goto(`${server.url}/publish.html?to=new-name`);
+    await page.select('#quality', '360');
+    await page.click('#start');
+    await status(page, 'Live');
+    const viewer = await fixture.page();
+    await logIn(viewer, server);
+    await viewer.waitForSelector('[data-id="new-name"] video');
+    await expectMovement(viewer, '[data-id="new-name"] video');
+    await page.click('#stop');
+    await page.waitForSelector('#start:not([hidden])');
   },
 
   'the examples work from a site of their own': async (fixture) => {

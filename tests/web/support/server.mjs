@@ -17,14 +17,14 @@ export class Server {
   name = 'sotto-server';
   #write;
 
-  /** `cameras` and `mounts`: lists of their settings. `more`: TOML for the rest. */
-  static async start({ cameras = [], mounts = [], janus = {}, more = '' } = {}) {
+  /** `cameras` and `mounts`: lists of their settings. `https`: listen for that, too. `more`: TOML for the rest. */
+  static async start({ cameras = [], mounts = [], janus = {}, https = false, more = '' } = {}) {
     const self = new Server();
     self.folder = temporaryFolder('server');
     self.config = join(self.folder, 'sotto.toml');
-    self.#write = ({ http = 0, janusHttp = 0, janusWs = 0 }) => writeFileSync(self.config, [
+    self.#write = ({ http = 0, secure = 0, janusHttp = 0, janusWs = 0 }) => writeFileSync(self.config, [
       'demo_camera = false\n\n',
-      table('[http]', { https_listen: '', http_listen: `127.0.0.1:${http}` }),
+      table('[http]', { https_listen: https ? `127.0.0.1:${secure}` : '', http_listen: `127.0.0.1:${http}` }),
       table('[janus]', { http_listen: `127.0.0.1:${janusHttp}`, ws_listen: `127.0.0.1:${janusWs}`, ...janus }),
       ...cameras.map((camera) => table('[[cameras]]', camera)),
       ...mounts.map((mount) => table('[[mounts]]', mount)),
@@ -33,8 +33,8 @@ export class Server {
     self.#write({});
     await self.boot();
     // Should it be started again, then at the same ports.
-    const port = (address) => new URL(address).port;
-    self.#write({ http: port(self.url), janusHttp: port(self.janusUrl), janusWs: port(self.janusWs) });
+    const port = (address) => (address ? new URL(address).port : 0);
+    self.#write({ http: port(self.url), secure: port(self.httpsUrl), janusHttp: port(self.janusUrl), janusWs: port(self.janusWs) });
     return self;
   }
 
@@ -60,8 +60,9 @@ export class Server {
       if (existsSync(report)) {
         const told = JSON.parse(readFileSync(report, 'utf8').replaceAll('localhost', '127.0.0.1'));
         this.url = told.http;
-        this.janusUrl = `${told.janus_http}/janus`;
-        this.janusWs = `${told.janus_ws}/`;
+        this.httpsUrl = told.https;
+        this.janusUrl = told.janus_http && `${told.janus_http}/janus`;
+        this.janusWs = told.janus_ws && `${told.janus_ws}/`;
         const { ok } = await fetch(`${this.url}/readyz`);
         if (ok) return;
       }
