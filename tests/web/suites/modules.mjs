@@ -152,6 +152,7 @@ export const tests = {
     await page.evaluate(() => player.retry());
     await becomes(page, () => player.status === 'live');
     await page.evaluate(() => player.stop());
+    await endpoint.sees('DELETE', 2);
     await endpoint.stop();
   },
 };

@@ -61,9 +61,9 @@ export class Endpoint {
     return self;
   }
 
-  /** Settles when a request with that method was made. */
-  async sees(method) {
-    if (!this.requests.some((each) => each.method === method)) await once(this.#seen, method);
+  /** Settles when that many requests with that method were made. */
+  async sees(method, count = 1) {
+    while (this.requests.filter((each) => each.method === method).length < count) await once(this.#seen, method);
   }
 
   async #serve(request, response, body) {
@@ -105,8 +105,8 @@ export class Endpoint {
     }
   }
 
+  /** What is being answered still is. */
   stop() {
-    this.server.closeAllConnections();
     return new Promise((resolve) => this.server.close(resolve));
   }
 }
