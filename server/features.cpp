@@ -6,6 +6,8 @@
 #include "server/metrics/feature.h"
 #include "server/pages/feature.h"
 #include "server/status/feature.h"
+#include "server/whep/feature.h"
+#include "server/whip/feature.h"
 
 namespace sotto::server {
 
@@ -15,6 +17,8 @@ std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
   features.push_back(std::make_unique<AuthFeature>(context));
   features.push_back(std::make_unique<StatusFeature>(context));
   features.push_back(std::make_unique<PagesFeature>(context));
+  features.push_back(std::make_unique<WhipFeature>(context));
+  features.push_back(std::make_unique<WhepFeature>(context));
   return features;
 }
 
