@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The only file that knows every feature: one include and one line each.
 #include "server/auth/feature.h"
+#include "server/cameras/feature.h"
 #include "server/feature_list.h"
 #include "server/metrics/feature.h"
 #include "server/pages/feature.h"
+#include "server/sources/feature.h"
 #include "server/status/feature.h"
 #include "server/whep/feature.h"
 #include "server/whip/feature.h"
@@ -19,6 +21,8 @@ std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
   features.push_back(std::make_unique<PagesFeature>(context));
   features.push_back(std::make_unique<WhipFeature>(context));
   features.push_back(std::make_unique<WhepFeature>(context));
+  features.push_back(std::make_unique<CamerasFeature>(context));
+  features.push_back(std::make_unique<SourcesFeature>(context));
   return features;
 }
 

@@ -36,15 +36,11 @@ Error failure_of(GstMessage* message) {
     return {ErrorCode::kCrypto,
             "the camera's certificate is not trusted; if it made its own, set verify_tls = false"};
   }
-  if (holds(details, "Connection refused") || holds(text, "Connection refused")) {
-    return {ErrorCode::kUnavailable, "nothing listens at the camera's address and port"};
-  }
-  if (holds(details, "resolv")) {
-    return {ErrorCode::kUnavailable, "the camera's host name cannot be resolved"};
-  }
+  // GStreamer 1.22 does not say which of these it was.
   if (resource &&
       (code == GST_RESOURCE_ERROR_OPEN_READ || code == GST_RESOURCE_ERROR_OPEN_READ_WRITE)) {
-    return {ErrorCode::kUnavailable, "no connection to the camera: " + text};
+    return {ErrorCode::kUnavailable,
+            "no connection to the camera: check host name, address and port, and that it is on"};
   }
   return {ErrorCode::kUnavailable, "the connection to the camera broke: " + text};
 }

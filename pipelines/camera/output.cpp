@@ -70,6 +70,7 @@ void Output::attach(const std::shared_ptr<Ingest>& ingest,
 
 void Output::unplug() {
   if (ingest_) ingest_->remove(receiver_);
+  if (transcoding_) track()->set_keyframe_requester({});
   lead_->cut();
   ingest_.reset();
   receiver_.reset();

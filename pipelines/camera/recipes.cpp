@@ -14,7 +14,7 @@ static_assert(kMaxPacketBytes == 1200);
 
 struct Format {
   std::string_view name;
-  const char* depacketise;  // RTP to coded frames.
+  const char* depacketise;  // RTP to coded frames; "parse" knows their size.
   const char* packetise;    // And back; null where there is none.
   const char* decode;
 };
@@ -22,13 +22,13 @@ struct Format {
 // Decoders that are fed live use threads per slice, not per frame: no delay (gst-libav does so
 // when the pipeline is live).
 constexpr std::array kFormats{
-    Format{"H264", "rtph264depay ! h264parse",
+    Format{"H264", "rtph264depay ! h264parse name=parse",
            "rtph264pay config-interval=-1 aggregate-mode=zero-latency", "avdec_h264 max-threads=2"},
-    Format{"H265", "rtph265depay ! h265parse",
+    Format{"H265", "rtph265depay ! h265parse name=parse",
            "rtph265pay config-interval=-1 aggregate-mode=zero-latency", "avdec_h265 max-threads=2"},
-    Format{"VP8", "rtpvp8depay", "rtpvp8pay picture-id-mode=15-bit", "vp8dec threads=2"},
-    Format{"VP9", "rtpvp9depay", "rtpvp9pay picture-id-mode=15-bit", "vp9dec threads=2"},
-    Format{"JPEG", "rtpjpegdepay", nullptr, "jpegdec"},
+    Format{"VP8", "rtpvp8depay name=parse", "rtpvp8pay picture-id-mode=15-bit", "vp8dec threads=2"},
+    Format{"VP9", "rtpvp9depay name=parse", "rtpvp9pay picture-id-mode=15-bit", "vp9dec threads=2"},
+    Format{"JPEG", "rtpjpegdepay name=parse", nullptr, "jpegdec"},
     Format{"MPEG4-GENERIC", "rtpmp4gdepay ! aacparse", nullptr, "avdec_aac"},
     Format{"MP4A-LATM", "rtpmp4adepay ! aacparse", nullptr, "avdec_aac"},
     Format{"PCMU", "rtppcmudepay", nullptr, "mulawdec"},

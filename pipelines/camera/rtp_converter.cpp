@@ -165,6 +165,22 @@ void RtpConverter::request_keyframe() {
   if (state_->tap) state_->tap->request_keyframe();
 }
 
+std::optional<RtpConverter::Size> RtpConverter::picture_size() const {
+  auto parse =
+      GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(state_->pipeline.get()), "parse"));
+  if (!parse) return std::nullopt;
+  auto pad = GstPtr<GstPad>::adopt(gst_element_get_static_pad(parse.get(), "src"));
+  auto caps = GstPtr<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
+  if (!caps) return std::nullopt;
+  const GstStructure* structure = gst_caps_get_structure(caps.get(), 0);
+  Size size;
+  if (gst_structure_get_int(structure, "width", &size.width) == FALSE ||
+      gst_structure_get_int(structure, "height", &size.height) == FALSE) {
+    return std::nullopt;
+  }
+  return size;
+}
+
 void RtpConverter::on_frame(rtc::FramePtr frame) {
   State& state = *state_;
   if (state.failed) return;

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace sotto::camera {
 
@@ -31,6 +32,12 @@ class RtpConverter final : public rtc::FrameReceiver {
 
   /// From one thread at a time. Never waits.
   void on_frame(rtc::FramePtr frame) override;
+  /// Size of the pictures that come in, once it is known. Thread safe.
+  struct Size {
+    int width = 0;
+    int height = 0;
+  };
+  std::optional<Size> picture_size() const;
   /// Of what it makes. Thread safe.
   void request_keyframe();
 

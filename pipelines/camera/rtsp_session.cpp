@@ -126,6 +126,15 @@ gboolean on_select_stream(GstElement* /*source*/, guint index, GstCaps* /*caps*/
   return shared->ingests.contains(index) ? TRUE : FALSE;
 }
 
+// A closed connection is an EOS on the pads; a pipeline without sinks says nothing on its bus.
+GstPadProbeReturn on_pad_event(GstPad* /*pad*/, GstPadProbeInfo* info, gpointer data) {
+  if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) {
+    Shared::end(*static_cast<SharedPtr*>(data),
+                {ErrorCode::kUnavailable, "the camera closed the connection"});
+  }
+  return GST_PAD_PROBE_OK;
+}
+
 void on_pad_added(GstElement* /*source*/, GstPad* pad, gpointer data) {
   const auto& shared = *static_cast<SharedPtr*>(data);
   if (gst_pad_get_direction(pad) != GST_PAD_SRC) return;
@@ -144,6 +153,8 @@ void on_pad_added(GstElement* /*source*/, GstPad* pad, gpointer data) {
     }
   }
   if (!ingest) return;
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_pad_event, new SharedPtr(shared),
+                    drop_shared);
   auto tap = std::make_unique<FrameTap>(ingest->stream().codec, ingest);
   tap->link(pad);
   const std::lock_guard lock(shared->mutex);

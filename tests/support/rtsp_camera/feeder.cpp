@@ -43,12 +43,9 @@ void Feeder::add(GstPtr<GstElement> appsrc, const Clip& clip) {
 }
 
 void Feeder::run() {
-  GstElement* any = lanes_.front().appsrc.get();
-  auto clock = GstPtr<GstClock>::adopt(gst_element_get_clock(any));
+  auto clock = GstPtr<GstClock>::adopt(gst_element_get_clock(lanes_.front().appsrc.get()));
   if (!clock) return;
-  const GstClockTime base = gst_element_get_base_time(any);
-  const GstClockTime now = gst_clock_get_time(clock.get());
-  const GstClockTime start = now > base ? now - base : 0;
+  const GstClockTime start = gst_clock_get_time(clock.get());
   const auto began = std::chrono::steady_clock::now();
   const auto due = [](const Lane& lane) {
     return lane.offset + due_in_clip(*lane.clip, lane.next);
@@ -65,9 +62,13 @@ void Feeder::run() {
 }
 
 void Feeder::push(Lane& lane, GstClockTime start, bool wanted) {
-  if (wanted) {
+  // The server moves the base time when it pauses a pipeline between describing and playing it.
+  const GstClockTime base = gst_element_get_base_time(lane.appsrc.get());
+  const bool playing = base != 0 && GST_CLOCK_TIME_IS_VALID(base);
+  if (wanted && playing) {
     GstBuffer* buffer = gst_buffer_copy(lane.clip->buffers[lane.next].get());
-    const GstClockTime shift = start + static_cast<GstClockTime>(lane.offset.count());
+    const GstClockTime now = start + static_cast<GstClockTime>(lane.offset.count());
+    const GstClockTime shift = now > base ? now - base : 0;
     GST_BUFFER_PTS(buffer) += shift;
     if (GST_BUFFER_DTS_IS_VALID(buffer)) GST_BUFFER_DTS(buffer) += shift;
     gst_app_src_push_buffer(GST_APP_SRC(lane.appsrc.get()), buffer);
