@@ -125,8 +125,9 @@ class RelayTest : public PeerTest {
     auto feed = std::make_unique<OneFeed>(track);
     Ear& here_ear = ear();
     Ear& there_ear = ear();
-    // rtpjitterbuffer (1.22) with NACK on gives up a packet that is later than the spacing before it
-    // plus this, although nothing is missing: a catch-up's first live frame, or a busy machine's.
+    // rtpjitterbuffer (1.22) with NACK on gives up a packet that is later than the spacing before
+    // it plus this, although nothing is missing: a catch-up's first live frame, or a busy
+    // machine's.
     rtc::PeerOptions options;
     options.jitter_latency = 2s;
     seat.here = make(here_ear);
