@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/camera/demo_clip.h"
+#include "pipelines/camera/frame_copy.h"
 #include "pipelines/camera/session.h"
 
 #include <array>
@@ -93,7 +94,7 @@ class DemoSession final : public Session {
 
   static void send(Lane& lane, rtc::MonotonicTime due) {
     const auto& frames = lane.stream->frames;
-    auto frame = std::make_shared<rtc::Frame>(*frames[lane.sent % frames.size()]);
+    auto frame = copy_of(frames[lane.sent % frames.size()]);
     const auto ticks = static_cast<std::uint64_t>(lane.stream->interval.count()) * lane.sent *
                        lane.stream->info.codec.clock_rate / 1'000'000'000;
     frame->rtp_time = static_cast<std::uint32_t>(ticks);

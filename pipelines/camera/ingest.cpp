@@ -79,7 +79,7 @@ void Ingest::on_frame(rtc::FramePtr frame) {
 rtc::FramePtr Ingest::with_parameter_sets(rtc::FramePtr frame) const {
   struct Owner {
     std::vector<Bytes> sets;
-    std::shared_ptr<const void> rest;
+    rtc::FramePtr rest;
   };
   auto owner = std::make_shared<Owner>();
   const auto header = rtc::rtp::parse(frame->packets.front());
@@ -92,7 +92,7 @@ rtc::FramePtr Ingest::with_parameter_sets(rtc::FramePtr frame) const {
     packet.payload = set;
     owner->sets.push_back(packet.build());
   }
-  owner->rest = frame->owner;
+  owner->rest = frame;
   auto mended = std::make_shared<rtc::Frame>(*frame);
   mended->packets.assign(owner->sets.begin(), owner->sets.end());
   mended->packets.insert(mended->packets.end(), frame->packets.begin(), frame->packets.end());

@@ -3,6 +3,7 @@
 #include "pipelines/camera/lead.h"
 
 #include "core/rtc/rtp/sequence.h"
+#include "pipelines/camera/frame_copy.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,7 +47,7 @@ void Lead::cut() {
 void Lead::publish(unsigned epoch, const rtc::FramePtr& frame) {
   const std::lock_guard lock(mutex_);
   if (epoch != epoch_) return;
-  auto out = std::make_shared<rtc::Frame>(*frame);
+  auto out = copy_of(frame);
   out->after_gap = frame->after_gap || (published_ && !joined_);
   out->rtp_time = retime(*frame);
   published_ = joined_ = true;
