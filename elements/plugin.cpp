@@ -1,13 +1,18 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Registration of every element, and nothing else.
+#include "elements/whep/gstwhepsrc.h"
+#include "elements/whip/gstwhipsink.h"
+
 #include <gst/gst.h>
 
 namespace {
 
 gboolean plugin_init(GstPlugin* plugin) {
-  (void)plugin;
-  return TRUE;
+  gboolean registered = TRUE;
+  registered &= GST_ELEMENT_REGISTER(whip_sink, plugin);
+  registered &= GST_ELEMENT_REGISTER(whep_src, plugin);
+  return registered;
 }
 
 }  // namespace

@@ -46,8 +46,9 @@ void on_drop(gpointer held) {
 
 }  // namespace
 
-GstPromise* promise_calling(Reply reply) {
-  return gst_promise_new_with_change_func(on_change, new Reply(std::move(reply)), on_drop);
+GstPtr<GstPromise> promise_calling(Reply reply) {
+  return GstPtr<GstPromise>::adopt(
+      gst_promise_new_with_change_func(on_change, new Reply(std::move(reply)), on_drop));
 }
 
 Result<DescriptionPtr> make_description(GstWebRTCSDPType type, const std::string& sdp) {

@@ -14,9 +14,10 @@
 namespace sotto {
 
 /// Calls back once, on webrtcbin's own thread, with the reply (null where the operation has none)
-/// or the error. A promise that is dropped unanswered calls with kUnavailable. Transfer full: give
-/// it to the action signal. Never wait for another promise inside: it is answered by this thread.
-GstPromise* promise_calling(std::function<void(Result<const GstStructure*>)> reply);
+/// or the error. A promise that is dropped unanswered calls with kUnavailable. The action signal
+/// takes a reference of its own. Never wait for another promise inside: it is answered by this
+/// thread.
+GstPtr<GstPromise> promise_calling(std::function<void(Result<const GstStructure*>)> reply);
 
 struct DescriptionDeleter {
   void operator()(GstWebRTCSessionDescription* d) const { gst_webrtc_session_description_free(d); }

@@ -7,11 +7,11 @@
 #include "core/rtc/sdp/normalise.h"
 #include "elements/glue/main_context.h"
 #include "elements/webrtc/promise.h"
+#include "elements/webrtc/rtcp.h"
 #include "pipelines/fanout/pad_sink.h"
 #include "pipelines/peer/channels.h"
 #include "pipelines/peer/guard.h"
 #include "pipelines/peer/receiving.h"
-#include "pipelines/peer/rtcp.h"
 #include "pipelines/peer/webrtcbin_peer.h"
 
 #include <atomic>
@@ -76,7 +76,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   void fail_pending(Error error);
 
   /// A promise whose answer runs on the main context, while the peer is open.
-  GstPromise* then(std::function<void(const GstStructure*)> next);
+  GstPtr<GstPromise> then(std::function<void(const GstStructure*)> next);
 
   void on_state();
   void on_certificate();

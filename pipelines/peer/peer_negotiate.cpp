@@ -71,7 +71,7 @@ DescriptionPtr take_description(const GstStructure* reply, const char* field) {
 
 }  // namespace
 
-GstPromise* WebrtcbinPeer::then(std::function<void(const GstStructure*)> next) {
+GstPtr<GstPromise> WebrtcbinPeer::then(std::function<void(const GstStructure*)> next) {
   return promise_calling(
       [weak = weak_from_this(), &main = main_, next](Result<const GstStructure*> reply) {
         struct Free {
@@ -116,14 +116,15 @@ void WebrtcbinPeer::offer(std::vector<rtc::MediaPlan> media, bool data_channel, 
   stage_ = Stage::kNegotiating;
   plan_ = std::move(media);
   on_sdp_ = std::move(done);
-  g_signal_emit_by_name(webrtcbin_.get(), "create-offer", nullptr, then([this](const auto* reply) {
+  g_signal_emit_by_name(webrtcbin_.get(), "create-offer", nullptr,
+                        then([this](const auto* reply) {
                           auto offer = take_description(reply, "offer");
                           if (!offer) {
                             end(rtc::CloseReason::kInternal, "webrtcbin made no offer");
                             return;
                           }
                           set_local(std::move(offer), true);
-                        }));
+                        }).get());
 }
 
 void WebrtcbinPeer::accept_answer(const std::string& sdp, OnDone done) {
@@ -205,7 +206,7 @@ void WebrtcbinPeer::answer(const std::string& offer, std::vector<rtc::MediaPlan>
                             // Before the description is set, for ICE may connect at once.
                             guard_->expect(dtls_transport(webrtcbin_.get()), fingerprint);
                             set_local(std::move(answer), false);
-                          }));
+                          }).get());
   });
 }
 
@@ -227,7 +228,7 @@ void WebrtcbinPeer::set_remote(GstWebRTCSDPType type, const rtc::sdp::Descriptio
                         then([this, next = std::move(next)](const GstStructure*) {
                           remote_set_ = true;
                           next();
-                        }));
+                        }).get());
 }
 
 void WebrtcbinPeer::set_local(DescriptionPtr description, bool is_offer) {
@@ -241,7 +242,7 @@ void WebrtcbinPeer::set_local(DescriptionPtr description, bool is_offer) {
                             if (const auto self = weak.lock()) self->deliver_local();
                           });
                           gathered();
-                        }));
+                        }).get());
 }
 
 void WebrtcbinPeer::gathered() {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "pipelines/peer/rtcp.h"
+#include "elements/webrtc/rtcp.h"
 
 #include <gst/rtp/gstrtcpbuffer.h>
 

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A webrtcbin that negotiates over WHIP or WHEP: what whip-sink and whep-src have in common.
+//
+//   start() ─► OPTIONS (ICE servers) ─► offer, gather ─► POST ─► answer ─► certificate ─► connected
+//   stop()  ─► DELETE
+//
+// All of it happens on a thread of its own, so that no state change and no streaming thread waits
+// for a server.
+#pragma once
+
+#include "elements/glue/main_context.h"
+#include "elements/webrtc/certificate_guard.h"
+#include "elements/webrtc/http_client.h"
+#include "elements/webrtc/promise.h"
+#include "elements/webrtc/rtcp.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace sotto {
+
+struct HttpPeerSettings {
+  HttpSettings http;
+  std::vector<rtc::IceServer> ice_servers;  ///< Configured ones; else the endpoint's own are used.
+  std::chrono::milliseconds jitter_latency{40};
+};
+
+class HttpPeer : public std::enable_shared_from_this<HttpPeer> {
+ public:
+  struct Callbacks {
+    std::function<void()> connected;           ///< Certificate checked. On the worker thread.
+    std::function<void(const Error&)> failed;  ///< At most once. On the worker thread.
+  };
+
+  HttpPeer(GstPtr<GstElement> webrtcbin, HttpPeerSettings settings, Callbacks callbacks);
+  ~HttpPeer();
+
+  /// Begins to negotiate; webrtcbin has its pads or transceivers, and is at least READY.
+  void start();
+  /// Ends the session and waits for the thread: three seconds at most. Idempotent.
+  void stop();
+
+  const std::shared_ptr<CertificateGuard>& guard() const { return guard_; }
+  /// "connecting", "connected", "failed", "stopped"; with counters once connected.
+  GstStructure* stats(const char* name);
+
+ private:
+  void post(std::function<void(HttpPeer&)> task);
+  GstPtr<GstPromise> then(std::function<void(HttpPeer&, const GstStructure*)> next);
+  void negotiate();
+  void set_local(DescriptionPtr offer);
+  void gathered();
+  void exchange();
+  void on_state();
+  void fail_with(Error error);
+
+  const GstPtr<GstElement> webrtcbin_;
+  const HttpPeerSettings settings_;
+  const Callbacks callbacks_;
+  const std::shared_ptr<CertificateGuard> guard_ = std::make_shared<CertificateGuard>();
+  HttpClient client_;
+
+  GMainContext* context_;
+  GMainLoop* loop_;
+  MainContext main_;
+  std::thread thread_;
+  std::vector<gulong> handlers_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<const char*> state_{"connecting"};
+
+  // Belong to the worker thread.
+  MainContext::Timer gather_timer_;
+  MainContext::Timer deadline_;
+  MainContext::Timer certificate_timer_;
+  bool exchanged_ = false;
+  bool connected_ = false;
+  bool failed_ = false;
+
+  std::mutex rtcp_mutex_;  // Protects rtcp_: stats are asked for by anybody.
+  RtcpLink rtcp_;
+};
+
+/// True when the URL's host is this machine, which offers itself on 127.0.0.1 then.
+bool is_loopback_url(const std::string& url);
+
+}  // namespace sotto
