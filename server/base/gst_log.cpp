@@ -16,9 +16,9 @@ void from_gstreamer(GstDebugCategory* category, GstDebugLevel level, const char*
                     GObject* object, GstDebugMessage* message, gpointer) {
   if (level > GST_LEVEL_WARNING || level == GST_LEVEL_NONE) return;
   std::string name;
-  if (object != nullptr && GST_IS_OBJECT(object)) {
-    g_autofree char* path = gst_object_get_path_string(GST_OBJECT(object));
-    name = path;
+  // Read without the object's lock, as GStreamer's own log function does: whoever logs may hold it.
+  if (object != nullptr && GST_IS_OBJECT(object) && GST_OBJECT_NAME(object) != nullptr) {
+    name = GST_OBJECT_NAME(object);
   }
   // What stops a stream is told by the feature that owns it; this is the detail behind it.
   write(level == GST_LEVEL_ERROR ? Level::kWarning : Level::kDebug, "gstreamer",
