@@ -34,7 +34,7 @@ bool rename_extensions(std::span<std::uint8_t> area, std::uint16_t profile,
       std::memset(&area[at], 0, head_size + size);
     } else {
       any = true;
-      area[at] = one_byte ? static_cast<std::uint8_t>(to << 4U | (head & 0x0FU)) : to;
+      area[at] = one_byte ? static_cast<std::uint8_t>(unsigned{to} << 4U | (head & 0x0FU)) : to;
     }
     at += head_size + size;
   }

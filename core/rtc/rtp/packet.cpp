@@ -65,7 +65,7 @@ Bytes Builder::build() const {
     Bytes area;
     for (const auto& [id, value] : extensions) {
       if (one_byte) {
-        area.push_back(static_cast<std::uint8_t>(id << 4U | (value.size() - 1)));
+        area.push_back(static_cast<std::uint8_t>(unsigned{id} << 4U | (value.size() - 1)));
       } else {
         area.push_back(id);
         area.push_back(static_cast<std::uint8_t>(value.size()));
