@@ -15,6 +15,8 @@ GST_PLUGIN_STATIC_DECLARE(sotto);
 namespace sotto::cli {
 
 void start_gstreamer() {
+  // libcamera greets everyone who lists cameras.
+  g_setenv("LIBCAMERA_LOG_LEVELS", "*:ERROR", FALSE);
   gst_init(nullptr, nullptr);
   GST_PLUGIN_STATIC_REGISTER(sotto);
 }

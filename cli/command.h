@@ -22,6 +22,7 @@ constexpr int kUsage = 2;   ///< The command line makes no sense.
 using Action = std::function<int()>;
 
 void add_launch(CLI::App& app, Action& action);
+void add_publish(CLI::App& app, Action& action);
 
 /// Loads GStreamer and this project's elements, which are part of the program.
 void start_gstreamer();

@@ -33,9 +33,11 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  sotto launch --list                     what can be shown with one line\n"
       "  sotto launch test-to-rtp port=5004      run one of them\n"
-      "  sotto launch --help                     more about a command\n");
+      "  sotto publish test --to http://127.0.0.1:8080/whip/demo\n"
+      "  sotto publish --help                    more about a command\n");
   Action action;
   add_launch(app, action);
+  add_publish(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

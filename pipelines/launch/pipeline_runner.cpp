@@ -148,6 +148,11 @@ void PipelineRunner::handle(GstMessage* message) {
       }
       break;
     }
+    case GST_MESSAGE_ELEMENT: {
+      const auto* structure = gst_message_get_structure(message);
+      if (told_ && structure != nullptr) told_(gst_structure_get_name(structure));
+      break;
+    }
     case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(pipeline_.get())); break;
     case GST_MESSAGE_CLOCK_LOST:
       gst_element_set_state(pipeline_.get(), GST_STATE_PAUSED);
