@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The sotto authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The examples do what their comments say; what is installed is laid out as packagers expect."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TOP = pathlib.Path(os.environ["SOTTO_SOURCE_ROOT"])
+BUILD = pathlib.Path(os.environ["SOTTO_BUILD_ROOT"])
+PATIENCE = 300  # Seconds; a bound on waiting, never a measure.
+
+
+def run(*argv, **options):
+    return subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=PATIENCE,
+                          stdin=subprocess.DEVNULL, **options)
+
+
+class EmbedFanoutTest(unittest.TestCase):
+    def test_both_viewers_get_every_frame_of_the_source(self):
+        done = run(BUILD / "examples" / "embed-fanout", "45")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        frames = [int(n) for n in re.findall(r"(\d+) frames", done.stdout)]
+        self.assertEqual(frames, [45, 45, 45], done.stdout)
+
+
+class InstalledTest(unittest.TestCase):
+    """`meson install` of what is built, into a folder of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="sotto-install-"))
+        # No rebuild: other tests run beside this one. Other parts of the tree may not be built when
+        # this suite runs by itself, so only the tagged parts are installed.
+        done = run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder,
+                   "--tags", "runtime,devel,untagged")
+        assert done.returncode == 0, done.stdout + done.stderr
+        cls.prefix = cls.folder / "usr" / "local"
+        cls.plugins = next(cls.prefix.rglob("libgstsotto.so")).parent
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def environment(self):
+        return {**os.environ, "GST_PLUGIN_PATH": str(self.plugins),
+                "GST_REGISTRY": str(self.folder / "registry.bin"), "GST_REGISTRY_UPDATE": "yes"}
+
+    def test_files_are_where_they_belong(self):
+        self.assertEqual(self.plugins.name, "gstreamer-1.0")
+        self.assertTrue((self.plugins / "pkgconfig" / "gstsotto.pc").exists())
+        self.assertTrue((self.prefix / "bin" / "sotto").exists())
+        launch = {p.name for p in (self.prefix / "share" / "sotto" / "pipelines").iterdir()}
+        self.assertEqual(launch, {p.name for p in (TOP / "pipelines").glob("*.launch")})
+
+    def test_the_installed_tool_finds_its_plugin_by_itself(self):
+        env = {k: v for k, v in os.environ.items() if k != "GST_PLUGIN_PATH"}
+        env["GST_REGISTRY"] = str(self.folder / "tool-registry.bin")
+        env["GST_REGISTRY_UPDATE"] = "yes"
+        done = run(self.prefix / "bin" / "sotto", "launch", "--check", "test-to-rtp", env=env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_inspect_describes_the_plugin(self):
+        done = run("gst-inspect-1.0", "sotto", env=self.environment())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("Secure real-time media", done.stdout)
+
+    def test_the_check_suite_passes_against_the_installed_plugin(self):
+        source = self.folder / "gst-check"
+        shutil.copytree(TOP / "examples" / "gst-check", source)
+        for tool in (["make", "-C", source, "check"],
+                     ["sh", "-c", f"meson setup {source}/build {source} && meson test -C {source}/build"]):
+            done = run(*tool, env=self.environment())
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(run(source / "check-sotto", env=self.environment()).stdout,
+                         r"100%: Checks: 5, Failures: 0, Errors: 0")
+
+
+class IndexTest(unittest.TestCase):
+    def test_the_index_names_every_example(self):
+        index = (TOP / "examples" / "README.md").read_text()
+        for entry in (TOP / "examples").iterdir():
+            if entry.name not in ("README.md", "meson.build"):
+                self.assertIn(f"({entry.name}", index)
+
+
+if __name__ == "__main__":
+    unittest.main()
