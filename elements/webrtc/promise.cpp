@@ -19,9 +19,6 @@ void call(gpointer held, Result<const GstStructure*> result) {
 }
 
 void on_change(GstPromise* promise, gpointer held) {
-  // An action signal takes references of its own and leaves the first one to us; it ends with the
-  // answer, as in GStreamer's own examples.
-  const auto owned = GstPtr<GstPromise>::adopt(promise);
   if (gst_promise_wait(promise) != GST_PROMISE_RESULT_REPLIED) {
     call(held, fail(ErrorCode::kUnavailable, "webrtcbin: gave no answer"));
     return;

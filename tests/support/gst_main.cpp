@@ -46,8 +46,8 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   gst_init(&argc, &argv);
   const int failed = RUN_ALL_TESTS();
-  // A DTLS connection that was closed amid its handshake lives until its retransmission timer, which
-  // GStreamer cannot take back, has run out: a second at first, doubled each time.
+  // A DTLS connection that was closed amid its handshake lives until its retransmission timer,
+  // which GStreamer cannot take back, has run out: a second at first, doubled each time.
   std::string leaked = live_objects();
   for (int i = 0; !leaked.empty() && i < kPatienceTurns; ++i) {
     g_usleep(kTurn);
