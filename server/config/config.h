@@ -48,6 +48,8 @@ struct JanusConfig {
   std::string base_path = "/janus";
   std::string api_secret;  ///< Empty: only sotto's tokens (and token_auth_secret's) are taken.
   std::string token_auth_secret;
+  std::string admin_key;  ///< Needed to create mountpoints (and later rooms); empty: the API secret
+                          ///< is enough.
   std::chrono::seconds session_timeout{60};
   std::chrono::seconds reclaim_timeout{0};
   std::chrono::seconds candidates_timeout{45};

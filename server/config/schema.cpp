@@ -52,6 +52,7 @@ void describe_janus(JanusConfig& c, ConfigVisitor& v) {
   v.text("base_path", c.base_path);
   v.text("api_secret", c.api_secret, kSecret);
   v.text("token_auth_secret", c.token_auth_secret, kSecret);
+  v.text("admin_key", c.admin_key, kSecret);
   v.duration("session_timeout_s", c.session_timeout, 1, kDay);
   v.duration("reclaim_timeout_s", c.reclaim_timeout, 0, kDay);
   v.duration("candidates_timeout_s", c.candidates_timeout, 1, 3600);

@@ -6,10 +6,10 @@
 #include "server/base/context.h"
 #include "server/janus/gateway.h"
 #include "server/janus/peers.h"
-#include "server/janus/transports/transport.h"
+#include "server/janus/transports/http.h"
+#include "server/janus/transports/websocket.h"
 
-#include <memory>
-#include <vector>
+#include <chrono>
 
 namespace sotto::server::janus {
 
@@ -17,16 +17,18 @@ class JanusFeature final : public Feature {
  public:
   explicit JanusFeature(Context& context);
   /// With peer connections of another make; for tests.
-  JanusFeature(Context& context, PeerFactory make_peer);
-  ~JanusFeature() override;
+  JanusFeature(Context& context, PeerFactory make_peer,
+               std::chrono::milliseconds poll_wait = std::chrono::seconds(30));
 
   void stop() override;
   Gateway& gateway() { return gateway_; }
+  HttpTransport& http() { return http_; }
 
  private:
   Context context_;
   Gateway gateway_;
-  std::vector<std::unique_ptr<Transport>> transports_;
+  HttpTransport http_;
+  WebSocketTransport websocket_;
 };
 
 }  // namespace sotto::server::janus

@@ -231,6 +231,12 @@ void HttpTransport::forget(const std::shared_ptr<Poll>& poll) {
   if (it->second.empty()) polls_.erase(it);
 }
 
+std::size_t HttpTransport::waiting() const {
+  std::size_t count = 0;
+  for (const auto& [id, waiting] : polls_) count += waiting.size();
+  return count;
+}
+
 void HttpTransport::stop() {
   const auto polls = std::move(polls_);
   polls_.clear();

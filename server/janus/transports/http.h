@@ -28,6 +28,7 @@ class HttpTransport final : public Transport {
   /// Serves the API below `base` on `listener`.
   void serve(Router& router, Listener listener, const std::string& base);
   void stop() override;
+  std::size_t waiting() const;  ///< Polls that are open now.
 
  private:
   struct Poll;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A way for requests to reach the core. Each transport is one file pair in this folder and one
-// line in feature.cpp.
+// A way for requests to reach the core. Each transport is one file pair in this folder and a
+// member of JanusFeature.
 #pragma once
 
 namespace sotto::server::janus {

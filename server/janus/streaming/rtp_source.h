@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Mountpoints of type rtp: what arrives on UDP ports, as a source.
+#pragma once
+
+#include "core/rtc/source.h"
+#include "pipelines/mountpoint/udp_reader.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sotto::server::janus {
+
+/// What the API and the registry call a source.
+struct SourceName {
+  std::string id;
+  std::uint64_t number = 0;
+  std::string title;
+  bool is_private = false;
+};
+
+struct RtpMedia {
+  std::string mid;
+  std::string label;
+  rtc::Codec codec;
+  std::string address;
+  std::string interface;
+  std::uint16_t port = 0;
+};
+
+/// Listens as long as it lives, watched or not: senders of RTP do not care.
+class RtpSource final : public rtc::Source, public std::enable_shared_from_this<RtpSource> {
+ public:
+  static Result<std::shared_ptr<RtpSource>> create(SourceName name, std::vector<RtpMedia> media);
+
+  rtc::SourceInfo info() const override;
+  void open(const rtc::Wish& wish,
+            std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) override;
+
+  const std::vector<rtc::FeedTrack>& tracks() const { return tracks_; }
+  const std::vector<std::uint16_t>& ports() const { return reader_->ports(); }
+  void rename(std::string title, bool is_private);
+
+ private:
+  SourceName name_;
+  std::vector<rtc::FeedTrack> tracks_;
+  std::unique_ptr<UdpReader> reader_;
+  std::shared_ptr<std::size_t> viewers_ = std::make_shared<std::size_t>(0);
+};
+
+/// The tracks a viewer with this wish gets; kUnsupported when there are none.
+Result<std::vector<rtc::FeedTrack>> select_tracks(const std::vector<rtc::FeedTrack>& tracks,
+                                                  const rtc::Wish& wish);
+
+}  // namespace sotto::server::janus

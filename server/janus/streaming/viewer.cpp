@@ -1,0 +1,396 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "server/janus/streaming/viewer.h"
+
+#include "core/base/bytes.h"
+#include "core/rtc/sdp/sdp.h"
+#include "server/base/events.h"
+
+#include <algorithm>
+
+namespace sotto::server::janus {
+namespace {
+
+constexpr const char* kName = "streaming";
+
+bool same_secret(const std::string& wanted, const std::string& given) {
+  return wanted.empty() || equal_constant_time(as_bytes(wanted), as_bytes(given));
+}
+
+/// Sound and picture of one stream are kept in step.
+constexpr const char* kStreamId = "janus";
+
+}  // namespace
+
+StreamViewer::StreamViewer(Handle& handle, Context& server, Mountpoints& mountpoints,
+                           const Management& management)
+    : handle_(handle), server_(server), mountpoints_(mountpoints), management_(management) {
+  mountpoints_.add_viewer(this);
+}
+
+StreamViewer::~StreamViewer() {
+  drop();
+  mountpoints_.remove_viewer(this);
+}
+
+void StreamViewer::result(Json fields, const std::string& transaction, std::optional<Jsep> jsep) {
+  handle_.event({{"streaming", "event"}, {"result", std::move(fields)}}, transaction,
+                std::move(jsep));
+}
+
+void StreamViewer::error(const StreamingError& error, const std::string& transaction) {
+  handle_.event(plugin_error(kName, static_cast<int>(error.code), error.text), transaction);
+}
+
+Outcome StreamViewer::on_message(Message message) {
+  std::string request;
+  switch (member(message.body, "request", request)) {
+    case Member::kAbsent:
+      return Outcome::now(plugin_error(kName, static_cast<int>(StreamingCode::kMissingElement),
+                                       "Missing mandatory element (request)"));
+    case Member::kWrongType:
+      return Outcome::now(plugin_error(kName, static_cast<int>(StreamingCode::kInvalidElement),
+                                       "Invalid element type (request should be a string)"));
+    case Member::kPresent: break;
+  }
+  if (auto answer = management_(message)) return Outcome::now(std::move(*answer));
+  Reply reply;
+  if (request == "watch") {
+    reply = watch(message);
+  } else if (request == "start") {
+    reply = start(message);
+  } else if (request == "pause") {
+    reply = pause(message);
+  } else if (request == "switch") {
+    reply = switch_to(message);
+  } else if (request == "configure") {
+    reply = configure(message);
+  } else if (request == "stop") {
+    reply = stop(message);
+  } else {
+    return Outcome::now(plugin_error(kName, static_cast<int>(StreamingCode::kInvalidRequest),
+                                     "Unknown request '" + request + "'"));
+  }
+  if (!reply) error(reply.error(), message.transaction);
+  return Outcome::later();
+}
+
+/// The mountpoint a request names, if this client may watch it.
+StreamingResult<MountpointPtr> StreamViewer::admitted(const Message& message) const {
+  const auto id = message.body.find("id");
+  if (id == message.body.end()) {
+    return refuse(StreamingCode::kMissingElement, "Missing mandatory element (id)");
+  }
+  if (!id->is_number_integer() && !id->is_string()) {
+    return refuse(StreamingCode::kInvalidElement,
+                  "Invalid element type (id should be a positive integer)");
+  }
+  auto mountpoint = mountpoints_.find(*id);
+  if (mountpoint == nullptr) {
+    return refuse(StreamingCode::kNoSuchMountpoint, "No such mountpoint/stream " + dump(*id));
+  }
+  if (!message.principal.may("stream:" + mountpoint->source_id + ":view")) {
+    return refuse(StreamingCode::kUnauthorized, "This token may not watch that stream");
+  }
+  if (!same_secret(mountpoint->spec.pin, text_of(message.body, "pin"))) {
+    return refuse(StreamingCode::kUnauthorized, "Unauthorized (wrong pin)");
+  }
+  return mountpoint;
+}
+
+StreamViewer::Reply StreamViewer::watch(const Message& message) {
+  if (mountpoint_ != nullptr || opening_ || handle_.peer() != nullptr) {
+    return refuse(StreamingCode::kInvalidState, "Already watching a stream");
+  }
+  auto mountpoint = admitted(message);
+  if (!mountpoint) return tl::unexpected<StreamingError>(mountpoint.error());
+  std::vector<std::string> mids;
+  if (const auto media = message.body.find("media"); media != message.body.end()) {
+    if (!media->is_array()) {
+      return refuse(StreamingCode::kInvalidElement,
+                    "Invalid element type (media should be an array)");
+    }
+    for (const Json& mid : *media) {
+      if (!mid.is_string()) {
+        return refuse(StreamingCode::kInvalidElement, "media should hold strings");
+      }
+      mids.push_back(mid.get<std::string>());
+    }
+  }
+  rtc::Wish wish;
+  // The form of clients older than `media`.
+  member(message.body, "offer_audio", wish.audio);
+  member(message.body, "offer_video", wish.video);
+  if (message.jsep) {
+    if (message.jsep->type != "offer") {
+      return refuse(StreamingCode::kInvalidState, "watch takes an offer or no description");
+    }
+    const auto offer = rtc::sdp::parse(message.jsep->sdp);
+    for (const auto& section : offer->media) {
+      for (auto& codec : section.codecs()) wish.accept.push_back(std::move(codec));
+    }
+  }
+  opening_ = true;
+  const unsigned generation = ++generation_;
+  const std::weak_ptr<StreamViewer*> weak = self_;
+  (*mountpoint)
+      ->source->open(wish, [weak, generation, message, mids,
+                            mountpoint = *mountpoint](Result<std::unique_ptr<rtc::Feed>> feed) {
+        const auto self = weak.lock();
+        if (self == nullptr || (*self)->generation_ != generation) return;
+        (*self)->opening_ = false;
+        if (!feed) {
+          (*self)->error({StreamingCode::kUnknown, feed.error().message}, message.transaction);
+          return;
+        }
+        (*self)->opened(mountpoint, std::move(*feed), message, mids);
+      });
+  return {};
+}
+
+void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::Feed> feed,
+                          const Message& message, const std::vector<std::string>& mids) {
+  const std::string transaction = message.transaction;
+  std::vector<rtc::FeedTrack> tracks;
+  for (const auto& track : feed->tracks()) {
+    const bool wanted =
+        mids.empty() || std::find(mids.begin(), mids.end(), track.mid) != mids.end();
+    if (wanted) tracks.push_back(track);
+  }
+  if (tracks.empty()) {
+    error({StreamingCode::kInvalidElement, "None of these media is in the stream"}, transaction);
+    return;
+  }
+  rtc::ViewingPlan plan;
+  if (message.jsep) {
+    const auto offer = rtc::sdp::parse(message.jsep->sdp);
+    auto planned = rtc::plan_for_offer(*offer, tracks, kStreamId);
+    if (!planned) {
+      error({StreamingCode::kInvalidState, planned.error().message}, transaction);
+      return;
+    }
+    plan = std::move(*planned);
+  } else {
+    plan = rtc::plan_for_feed(tracks, kStreamId);
+  }
+  mountpoint_ = mountpoint;
+  paused_ = false;
+  lines_ = plan.lines;
+  auto done = [this, transaction](Result<Jsep> jsep) {
+    if (!jsep) {
+      drop();
+      error({StreamingCode::kUnknown, jsep.error().message}, transaction);
+      return;
+    }
+    result({{"status", "preparing"}}, transaction, std::move(*jsep));
+  };
+  if (message.jsep) {
+    handle_.answer(*message.jsep, std::move(plan.media), std::move(done));
+  } else {
+    handle_.offer(std::move(plan.media), false, std::move(done));
+  }
+  const auto peer = handle_.peer();
+  if (mountpoint_ == nullptr || peer == nullptr) return;  // It failed already, and said so.
+  viewer_ = std::make_unique<Viewer>(server_.loop, peer, std::move(feed), std::move(plan.lines));
+  listen_for_end();
+  gates();
+  if (handle_.connected()) on_webrtc_up();
+}
+
+StreamViewer::Reply StreamViewer::start(const Message& message) {
+  if (mountpoint_ == nullptr) {
+    return refuse(StreamingCode::kInvalidState, "Can't start: not watching any stream");
+  }
+  paused_ = false;
+  gates();
+  result({{"status", "starting"}}, message.transaction);
+  return {};
+}
+
+StreamViewer::Reply StreamViewer::pause(const Message& message) {
+  if (mountpoint_ == nullptr) {
+    return refuse(StreamingCode::kInvalidState, "Can't pause: not watching any stream");
+  }
+  paused_ = true;
+  gates();
+  result({{"status", "pausing"}}, message.transaction);
+  return {};
+}
+
+StreamViewer::Reply StreamViewer::stop(const Message& message) {
+  if (mountpoint_ == nullptr && !opening_) {
+    return refuse(StreamingCode::kInvalidState, "Can't stop: not watching any stream");
+  }
+  result({{"status", "stopping"}}, message.transaction);
+  ++generation_;
+  opening_ = false;
+  if (handle_.peer() != nullptr) {
+    handle_.close_pc("Close PC");
+  } else {
+    drop();
+    result({{"status", "stopped"}});
+  }
+  return {};
+}
+
+StreamViewer::Reply StreamViewer::switch_to(const Message& message) {
+  if (viewer_ == nullptr || opening_) {
+    return refuse(StreamingCode::kInvalidState, "Can't switch: not watching any stream");
+  }
+  auto mountpoint = admitted(message);
+  if (!mountpoint) return tl::unexpected<StreamingError>(mountpoint.error());
+  rtc::Wish wish;
+  wish.audio = wish.video = false;
+  for (const auto& line : lines_) {
+    const auto& codec = line.track.track->codec();
+    (codec.kind == rtc::MediaKind::kAudio ? wish.audio : wish.video) = true;
+    wish.accept.push_back(codec);
+  }
+  opening_ = true;
+  const unsigned generation = ++generation_;
+  const std::weak_ptr<StreamViewer*> weak = self_;
+  (*mountpoint)
+      ->source->open(wish, [weak, generation, transaction = message.transaction,
+                            mountpoint = *mountpoint](Result<std::unique_ptr<rtc::Feed>> feed) {
+        const auto self = weak.lock();
+        if (self == nullptr || (*self)->generation_ != generation) return;
+        (*self)->opening_ = false;
+        if (!feed) {
+          (*self)->error({StreamingCode::kCantSwitch, feed.error().message}, transaction);
+          return;
+        }
+        (*self)->switched(mountpoint, std::move(*feed), transaction);
+      });
+  return {};
+}
+
+void StreamViewer::switched(const MountpointPtr& mountpoint, std::unique_ptr<rtc::Feed> feed,
+                            const std::string& transaction) {
+  if (viewer_ == nullptr) return;
+  // Nothing is renegotiated: the other stream has to go on in the same codecs.
+  if (auto done = viewer_->switch_to(std::move(feed)); !done) {
+    error({StreamingCode::kCantSwitch, done.error().message}, transaction);
+    return;
+  }
+  const std::string from = mountpoint_->source_id;
+  mountpoint_ = mountpoint;
+  listen_for_end();
+  gates();
+  if (counted_) {
+    server_.events.publish("viewer.left", {{"source", from}, {"by", "janus"}});
+    server_.events.publish("viewer.joined", {{"source", mountpoint_->source_id}, {"by", "janus"}});
+  }
+  result({{"switched", "ok"}, {"id", mountpoint_->id}}, transaction);
+}
+
+StreamViewer::Reply StreamViewer::configure(const Message& message) {
+  if (viewer_ == nullptr) {
+    return refuse(StreamingCode::kInvalidState, "Can't configure: not watching any stream");
+  }
+  std::string mid;
+  if (member(message.body, "mid", mid) == Member::kWrongType) {
+    return refuse(StreamingCode::kInvalidElement, "Invalid element type (mid should be a string)");
+  }
+  bool send = true;
+  const Member has_send = member(message.body, "send", send);
+  if (has_send == Member::kWrongType) {
+    return refuse(StreamingCode::kInvalidElement,
+                  "Invalid element type (send should be a boolean)");
+  }
+  // Layers are accepted; a stream without layers is always sent whole.
+  std::uint64_t layer = 0;
+  for (const char* key : {"substream", "temporal", "fallback", "spatial_layer", "temporal_layer"}) {
+    if (member(message.body, key, layer) == Member::kWrongType) {
+      return refuse(StreamingCode::kInvalidElement,
+                    std::string("Invalid element type (") + key + " should be a positive integer)");
+    }
+  }
+  bool known = mid.empty();
+  for (const auto& line : lines_) {
+    if (!mid.empty() && line.mid != mid) continue;
+    known = true;
+    if (has_send == Member::kPresent) viewer_->set_open(line.mid, send);
+  }
+  // The form of clients older than `mid`.
+  for (const auto& [key, kind] :
+       {std::pair{"audio", rtc::MediaKind::kAudio}, std::pair{"video", rtc::MediaKind::kVideo}}) {
+    bool on = true;
+    if (member(message.body, key, on) != Member::kPresent) continue;
+    for (const auto& line : lines_) {
+      if (line.track.track->codec().kind == kind) viewer_->set_open(line.mid, on);
+    }
+  }
+  if (!known) {
+    return refuse(StreamingCode::kInvalidElement, "No such mid '" + mid + "' in the subscription");
+  }
+  result({{"event", "configured"}}, message.transaction);
+  return {};
+}
+
+// --- what happens by itself ---------------------------------------------------------------------
+
+void StreamViewer::on_webrtc_up() {
+  if (viewer_ == nullptr || counted_) return;
+  viewer_->start();
+  counted_ = true;
+  server_.events.publish("viewer.joined", {{"source", mountpoint_->source_id}, {"by", "janus"}});
+  result({{"status", "started"}});
+}
+
+void StreamViewer::on_hangup() {
+  const bool watching = mountpoint_ != nullptr;
+  drop();
+  if (watching) result({{"status", "stopped"}});
+}
+
+void StreamViewer::on_keyframe_wanted(const std::string& mid) {
+  if (viewer_ != nullptr) viewer_->request_keyframe(mid);
+}
+
+void StreamViewer::kick(std::uint64_t mountpoint) {
+  if (mountpoint_ == nullptr || mountpoint_->id != mountpoint) return;
+  ++generation_;
+  opening_ = false;
+  if (handle_.peer() != nullptr) {
+    handle_.close_pc("Close PC");
+  } else {
+    drop();
+    result({{"status", "stopped"}});
+  }
+}
+
+void StreamViewer::mountpoint_changed(std::uint64_t mountpoint, bool enabled) {
+  if (mountpoint_ == nullptr || mountpoint_->id != mountpoint) return;
+  mountpoint_->enabled = enabled;
+  gates();
+}
+
+void StreamViewer::listen_for_end() {
+  const std::weak_ptr<StreamViewer*> weak = self_;
+  const unsigned number = ++feed_number_;
+  viewer_->feed().on_end([this, weak, loop = &server_.loop, number](const Error&) {
+    // The feed is inside this very call: it is let go of afterwards.
+    loop->post([this, weak, number] {
+      if (weak.lock() == nullptr || number != feed_number_ || mountpoint_ == nullptr) return;
+      kick(mountpoint_->id);
+    });
+  });
+}
+
+void StreamViewer::gates() {
+  if (viewer_ != nullptr) viewer_->set_open(!paused_ && mountpoint_->enabled);
+}
+
+void StreamViewer::drop() {
+  ++generation_;
+  opening_ = false;
+  if (counted_) {
+    server_.events.publish("viewer.left", {{"source", mountpoint_->source_id}, {"by", "janus"}});
+  }
+  counted_ = false;
+  viewer_.reset();
+  lines_.clear();
+  mountpoint_.reset();
+}
+
+}  // namespace sotto::server::janus
