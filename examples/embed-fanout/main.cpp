@@ -14,10 +14,12 @@
 
 #include <gst/gst.h>
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 
 namespace {
 
@@ -25,18 +27,28 @@ namespace {
 class CountingSink : public sotto::rtc::Sink {
  public:
   bool send(const sotto::rtc::Frame& frame, const sotto::rtc::Rewrite&) override {
+    const std::lock_guard lock(mutex_);
     packets_ += frame.packets.size();
     if (frames_++ == 0) starts_with_keyframe_ = frame.keyframe;
+    changed_.notify_all();
     return true;
   }
+  /// The workers are a little behind the source: waits until that many frames came.
+  bool wait_for(unsigned long frames) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return frames_ >= frames; });
+  }
+  // To be read once the subscription is gone.
   unsigned long frames() const { return frames_; }
   unsigned long packets() const { return packets_; }
   bool starts_with_keyframe() const { return starts_with_keyframe_; }
 
  private:
-  std::atomic<unsigned long> frames_{0};
-  std::atomic<unsigned long> packets_{0};
-  std::atomic<bool> starts_with_keyframe_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  unsigned long frames_ = 0;
+  unsigned long packets_ = 0;
+  bool starts_with_keyframe_ = false;
 };
 
 }  // namespace
@@ -84,6 +96,8 @@ int main(int argc, char** argv) {
   gst_message_unref(message);
   gst_object_unref(bus);
 
+  const auto total = static_cast<unsigned long>(track->stats().frames);
+  const bool complete = one->wait_for(total) && two->wait_for(total);
   const auto delay = first->stats().delay_p50;
   first.reset();  // From here on nobody calls the sinks.
   second.reset();
@@ -98,5 +112,5 @@ int main(int argc, char** argv) {
               one->packets(), static_cast<long>(delay.count() / 1000));
   std::printf("viewer 2: %lu frames, %lu packets\n", two->frames(), two->packets());
   const bool both = one->starts_with_keyframe() && two->starts_with_keyframe();
-  return ended && both ? 0 : 1;
+  return ended && complete && both ? 0 : 1;
 }

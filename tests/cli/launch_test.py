@@ -17,6 +17,8 @@ TOP = pathlib.Path(os.environ["SOTTO_SOURCE_ROOT"])
 SOTTO = str(pathlib.Path(os.environ["SOTTO_BUILD_ROOT"]) / "cli" / "sotto")
 FILES = sorted((TOP / "pipelines").glob("*.launch"))
 PATIENCE = 120  # Seconds; a bound on waiting, never a measure.
+# What a machine without cameras or a Raspberry Pi's encoder cannot build.
+HARDWARE = {"pi-camera-to-whip": 'no element "v4l2h264enc"'}
 # What a file cannot run without.
 NEEDED = {"rtsp-to-whip": {"camera": "rtsp://127.0.0.1:1/nothing"}, "file-to-whip": {"file": "/dev/null"}}
 
@@ -76,6 +78,14 @@ class LaunchTest(unittest.TestCase):
                 ours = sotto("launch", "--print", path.stem, *pairs(known))
                 self.assertEqual(ours.returncode, 0, ours.stderr)
                 self.assertEqual(shlex.split(ours.stdout), shell.stdout.split("\0")[:-1], path.name)
+
+    def test_every_file_builds_here_but_for_hardware(self):
+        for path in FILES:
+            done = sotto("launch", "--check", path.stem, *pairs(NEEDED.get(path.stem, {})))
+            if done.returncode != 0:
+                self.assertIn(path.stem, HARDWARE, done.stderr)
+                self.assertIn(HARDWARE[path.stem], done.stderr)
+                self.assertIn("Raspberry Pi", done.stderr, "it says what to do instead")
 
     def test_every_file_is_listed_with_its_summary(self):
         listing = sotto("launch", "--list").stdout
