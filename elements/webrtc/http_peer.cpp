@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/webrtc/http_peer.h"
 
+#include "core/base/scope_exit.h"
 #include "core/rtc/sdp/normalise.h"
 
 #include <utility>
@@ -10,6 +11,7 @@ namespace sotto {
 namespace {
 
 constexpr std::chrono::milliseconds kGatherLimit{2'000};
+constexpr std::chrono::milliseconds kPendingLimit{5'000};  // For webrtcbin to finish a task.
 
 gulong watch(GstElement* object, const char* signal, GCallback callback,
              std::weak_ptr<HttpPeer> weak) {
@@ -51,21 +53,23 @@ void HttpPeer::post(std::function<void(HttpPeer&)> task) {
 }
 
 GstPtr<GstPromise> HttpPeer::then(std::function<void(HttpPeer&, const GstStructure*)> next) {
-  return promise_calling(
-      [weak = weak_from_this(), next = std::move(next)](Result<const GstStructure*> reply) {
-        const auto self = weak.lock();
-        if (!self) return;
-        if (!reply) {
-          self->post([error = reply.error()](HttpPeer& peer) { peer.fail_with(error); });
-          return;
-        }
-        struct Free {
-          void operator()(GstStructure* s) const { gst_structure_free(s); }
-        };
-        std::shared_ptr<GstStructure> copy;
-        if (*reply != nullptr) copy = {gst_structure_copy(*reply), Free{}};
-        self->post([next, copy](HttpPeer& peer) { next(peer, copy.get()); });
-      });
+  pending_->begin();
+  return promise_calling([weak = weak_from_this(), pending = pending_,
+                          next = std::move(next)](Result<const GstStructure*> reply) {
+    const ScopeExit answered([&] { pending->end(); });
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!reply) {
+      self->post([error = reply.error()](HttpPeer& peer) { peer.fail_with(error); });
+      return;
+    }
+    struct Free {
+      void operator()(GstStructure* s) const { gst_structure_free(s); }
+    };
+    std::shared_ptr<GstStructure> copy;
+    if (*reply != nullptr) copy = {gst_structure_copy(*reply), Free{}};
+    self->post([next, copy](HttpPeer& peer) { next(peer, copy.get()); });
+  });
 }
 
 void HttpPeer::start() {
@@ -104,6 +108,7 @@ void HttpPeer::stop() {
     main_.post([loop = loop_] { g_main_loop_quit(loop); });
   }
   if (thread_.joinable()) thread_.join();
+  pending_->wait_idle(kPendingLimit);
   const std::lock_guard lock(rtcp_mutex_);
   rtcp_.close();
   guard_->forget_transport();

@@ -42,7 +42,8 @@ class HttpPeer : public std::enable_shared_from_this<HttpPeer> {
 
   /// Begins to negotiate; webrtcbin has its pads or transceivers, and is at least READY.
   void start();
-  /// Ends the session and waits for the thread: three seconds at most. Idempotent.
+  /// Ends the session and waits for the thread and for webrtcbin's: some seconds at most. To be
+  /// called before webrtcbin is stopped. Idempotent.
   void stop();
 
   const std::shared_ptr<CertificateGuard>& guard() const { return guard_; }
@@ -70,6 +71,7 @@ class HttpPeer : public std::enable_shared_from_this<HttpPeer> {
   MainContext main_;
   std::thread thread_;
   std::vector<gulong> handlers_;
+  const std::shared_ptr<PendingPromises> pending_ = std::make_shared<PendingPromises>();
   std::atomic<bool> stopping_{false};
   std::atomic<const char*> state_{"connecting"};
 

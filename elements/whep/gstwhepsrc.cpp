@@ -309,6 +309,16 @@ sotto::Result<> start(GstWhepSrc* self) {
   return {};
 }
 
+/// While webrtcbin still runs: it may be in the middle of a negotiation.
+void end_session(GstWhepSrc* self) {
+  std::shared_ptr<HttpPeer> peer;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    peer = self->priv->peer;
+  }
+  if (peer) peer->stop();
+}
+
 void stop(GstWhepSrc* self) {
   auto* priv = self->priv;
   std::shared_ptr<HttpPeer> peer;
@@ -350,6 +360,7 @@ static GstStateChangeReturn gst_whep_src_change_state(GstElement* element,
       return GST_STATE_CHANGE_FAILURE;
     }
   }
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) end_session(self);
   auto result = GST_ELEMENT_CLASS(gst_whep_src_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     std::shared_ptr<HttpPeer> peer;

@@ -363,6 +363,16 @@ sotto::Result<> start(GstWhipSink* self) {
   return {};
 }
 
+/// While webrtcbin still runs: it may be in the middle of a negotiation.
+void end_session(GstWhipSink* self) {
+  std::shared_ptr<HttpPeer> peer;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    peer = self->priv->peer;
+  }
+  if (peer) peer->stop();
+}
+
 void stop(GstWhipSink* self) {
   auto* priv = self->priv;
   std::shared_ptr<HttpPeer> peer;
@@ -465,7 +475,10 @@ static GstStateChangeReturn gst_whip_sink_change_state(GstElement* element,
       return GST_STATE_CHANGE_FAILURE;
     }
   }
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->hold.set(Hold::State::kStopped);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    self->priv->hold.set(Hold::State::kStopped);
+    end_session(self);
+  }
   const auto result =
       GST_ELEMENT_CLASS(gst_whip_sink_parent_class)->change_state(element, transition);
   const bool failed =

@@ -16,7 +16,8 @@ GST_DEBUG_CATEGORY_EXTERN(sotto_peer_debug);
 namespace sotto {
 namespace {
 
-constexpr int kTwccId = 3;         // Of our own offers.
+constexpr int kTwccId = 3;                                 // Of our own offers.
+constexpr std::chrono::milliseconds kPendingLimit{5'000};  // For webrtcbin to finish a task.
 constexpr guint kMaxStreams = 32;  // SSRCs of one peer: each costs a jitter buffer and a thread.
 
 bool sends(rtc::Direction d) {
@@ -270,6 +271,7 @@ void WebrtcbinPeer::take_apart() {
     std::vector<std::shared_ptr<PadSink>> sinks;
     std::shared_ptr<Receiving> receiving;
     std::shared_ptr<Channels> channels;
+    std::shared_ptr<PendingPromises> pending;
   };
   auto remains = std::make_shared<Remains>();
   remains->pipeline = std::move(pipeline_);
@@ -278,7 +280,9 @@ void WebrtcbinPeer::take_apart() {
   sending_.clear();
   remains->receiving = receiving_;
   remains->channels = std::move(channels_);
+  remains->pending = pending_;
   Reaper::instance().take(options_.label, [remains] {
+    remains->pending->wait_idle(kPendingLimit);
     // Stopping first sets every pad flushing, which frees whoever is inside a push.
     gst_element_set_state(remains->pipeline.get(), GST_STATE_NULL);
     for (const auto& sink : remains->sinks) sink->close();

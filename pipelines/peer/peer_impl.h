@@ -121,6 +121,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
     std::atomic<std::int64_t> newest{0};
     std::atomic<bool> media_seen{false};
   };
+  const std::shared_ptr<PendingPromises> pending_ = std::make_shared<PendingPromises>();
   const std::shared_ptr<Activity> activity_ = std::make_shared<Activity>();
 };
 

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Offer and answer: each step starts the next from webrtcbin's promise, on the main context.
+#include "core/base/scope_exit.h"
 #include "core/rtc/sdp/normalise.h"
 #include "pipelines/peer/peer_impl.h"
 
@@ -72,26 +73,28 @@ DescriptionPtr take_description(const GstStructure* reply, const char* field) {
 }  // namespace
 
 GstPtr<GstPromise> WebrtcbinPeer::then(std::function<void(const GstStructure*)> next) {
-  return promise_calling(
-      [weak = weak_from_this(), &main = main_, next](Result<const GstStructure*> reply) {
-        struct Free {
-          void operator()(GstStructure* s) const { gst_structure_free(s); }
-        };
-        std::shared_ptr<GstStructure> copy;
-        if (reply && *reply != nullptr) copy = {gst_structure_copy(*reply), Free{}};
-        std::optional<Error> error;
-        if (!reply) error = reply.error();
-        main.post([weak, next, copy, error] {
-          const auto self = weak.lock();
-          if (!self || self->stage_ == Stage::kClosed) return;
-          if (error) {
-            self->fail_pending(*error);
-            self->end(rtc::CloseReason::kInternal, error->message);
-            return;
-          }
-          next(copy.get());
-        });
-      });
+  pending_->begin();
+  return promise_calling([weak = weak_from_this(), &main = main_, pending = pending_,
+                          next](Result<const GstStructure*> reply) {
+    const ScopeExit answered([&] { pending->end(); });
+    struct Free {
+      void operator()(GstStructure* s) const { gst_structure_free(s); }
+    };
+    std::shared_ptr<GstStructure> copy;
+    if (reply && *reply != nullptr) copy = {gst_structure_copy(*reply), Free{}};
+    std::optional<Error> error;
+    if (!reply) error = reply.error();
+    main.post([weak, next, copy, error] {
+      const auto self = weak.lock();
+      if (!self || self->stage_ == Stage::kClosed) return;
+      if (error) {
+        self->fail_pending(*error);
+        self->end(rtc::CloseReason::kInternal, error->message);
+        return;
+      }
+      next(copy.get());
+    });
+  });
 }
 
 // --- we offer --------------------------------------------------------------------------------
