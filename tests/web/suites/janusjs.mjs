@@ -60,13 +60,16 @@ async function watch(fixture, build, transport, title, clip) {
 
 async function echo(fixture, build, transport) {
   const page = await open(fixture, build, transport);
-  await page.evaluate(() => client.echo());
+  await page.evaluate(() => client.echo({ data: true }));
   await reaches(page, 'up');
   await expectMovement(page, '#remote');
   await expectSound(page, '#remote');
   await reaches(page, 'video on');
   await reaches(page, 'audio on');
   assert.equal(await page.evaluate(() => client.events.some((event) => event.result === 'ok')), true);
+  await reaches(page, 'data open');
+  await page.evaluate(() => client.handle.data({ text: 'hello', error: (cause) => client.states.push(`error: ${cause}`) }));
+  await reaches(page, 'data: Janus EchoTest here! You wrote: hello');
   await page.evaluate(() => client.handle.send({ message: { video: false } }));
   await page.waitForFunction(() => client.events.filter((event) => event.result === 'ok').length >= 2, { polling: 50 });
   await page.evaluate(() => client.handle.hangup());
