@@ -32,10 +32,6 @@ Error failure_of(GstMessage* message) {
   if ((resource && code == GST_RESOURCE_ERROR_NOT_FOUND) || holds(details, "Not Found")) {
     return {ErrorCode::kNotFound, "the camera has no stream at this path"};
   }
-  if (holds(details, "TLS") || holds(details, "certificate")) {
-    return {ErrorCode::kCrypto,
-            "the camera's certificate is not trusted; if it made its own, set verify_tls = false"};
-  }
   // GStreamer 1.22 does not say which of these it was.
   if (resource &&
       (code == GST_RESOURCE_ERROR_OPEN_READ || code == GST_RESOURCE_ERROR_OPEN_READ_WRITE)) {

@@ -309,8 +309,10 @@ Result<Line::Grant> Line::grant(const Waiting& waiting) {
 Result<std::shared_ptr<Output>> Line::choose(const Ingest& ingest,
                                              const std::vector<rtc::Codec>& accept) {
   const rtc::Codec& codec = ingest.stream().codec;
-  if (!ingest.findings().reordered && accepted(accept, codec)) return output(codec, true);
   const bool video = codec.kind == MediaKind::kVideo;
+  const bool playable = !ingest.findings().reordered && accepted(accept, codec);
+  // G.711 sounds like a telephone and survives no loss: it is for those who take nothing better.
+  if (playable && (video || codec.name == "opus")) return output(codec, true);
   std::vector<rtc::Codec> possible;
   for (const char* target :
        video ? std::vector<const char*>(kVideoTargets.begin(), kVideoTargets.end())
@@ -319,6 +321,7 @@ Result<std::shared_ptr<Output>> Line::choose(const Ingest& ingest,
     if (!recipe || !accepted(accept, recipe->codec)) continue;
     possible.push_back(recipe->codec);
   }
+  if (possible.empty() && playable) return output(codec, true);
   if (possible.empty()) {
     return fail(ErrorCode::kUnsupported, "the camera sends " + codec.name + "; the viewer takes " +
                                              names_of(accept, codec.kind));

@@ -35,6 +35,8 @@ struct Shared {
   std::map<unsigned, std::shared_ptr<Ingest>> ingests;  // By m-line.
   std::vector<std::unique_ptr<FrameTap>> taps;
 
+  std::atomic<bool> distrusted{false};  // The camera's certificate was refused.
+
   // Belong to the main context.
   Session::Events events;
   bool over = false;
@@ -161,10 +163,22 @@ void on_pad_added(GstElement* /*source*/, GstPad* pad, gpointer data) {
   shared->taps.push_back(std::move(tap));
 }
 
+// Asked only about certificates that did not pass; the error that follows does not say so.
+gboolean on_bad_certificate(GstElement* /*source*/, GTlsConnection* /*connection*/,
+                            GTlsCertificate* /*certificate*/, GTlsCertificateFlags /*flaws*/,
+                            gpointer data) {
+  (*static_cast<SharedPtr*>(data))->distrusted = true;
+  return FALSE;
+}
+
 GstBusSyncReply on_message(GstBus* /*bus*/, GstMessage* message, gpointer data) {
   const auto& shared = *static_cast<SharedPtr*>(data);
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-    Shared::end(shared, failure_of(message));
+    Shared::end(shared, shared->distrusted
+                            ? Error{ErrorCode::kCrypto,
+                                    "the camera's certificate is not trusted; if it made its own, "
+                                    "set verify_tls to false"}
+                            : failure_of(message));
   } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
     Shared::end(shared, {ErrorCode::kUnavailable, "the camera ended the stream"});
   }
@@ -195,6 +209,7 @@ class RtspSession final : public Session {
     connect(source, "on-sdp", on_sdp, shared_);
     connect(source, "select-stream", on_select_stream, shared_);
     connect(source, "pad-added", on_pad_added, shared_);
+    connect(source, "accept-certificate", on_bad_certificate, shared_);
     auto bus = GstPtr<GstBus>::adopt(gst_element_get_bus(pipeline_.get()));
     gst_bus_set_sync_handler(bus.get(), on_message, new SharedPtr(shared_), drop_shared);
     deadline_ = loop_.after(patience_.connect, [shared = shared_] {

@@ -50,8 +50,14 @@ TEST_P(PassThroughTest, PacketsArriveByteForByte) {
   EXPECT_EQ(viewer.video->reader().unreadable(), 0U);
   const auto got = viewer.video->payloads();
   const std::lock_guard lock(wire->mutex);
-  EXPECT_TRUE(std::all_of(got.begin(), got.end(),
-                          [&](const Bytes& payload) { return wire->payloads.contains(payload); }));
+  const auto is_set = [&](const Bytes& payload) {
+    // Those of the description, which GStreamer's payloader leaves out before its first picture.
+    const unsigned type = payload.front() >> 1U & 0x3FU;
+    return one.video == "h265" && type >= 32 && type <= 34;
+  };
+  EXPECT_TRUE(std::all_of(got.begin(), got.end(), [&](const Bytes& payload) {
+    return wire->payloads.contains(payload) || is_set(payload);
+  }));
   EXPECT_EQ(camera_->stats().main.transcodes, 0U);
 }
 
@@ -176,7 +182,8 @@ TEST_F(DemoTest, ShowsAPictureAndATone) {
   EXPECT_EQ(viewer.track("video")->track->codec().name, "VP8");
   ASSERT_TRUE(until([&] { return viewer.video->reader().pictures() >= 20; }));
   EXPECT_EQ(viewer.video->reader().width(), 640);
-  ASSERT_TRUE(until([&] { return viewer.audio->reader().pitch() > 0; }));
+  ASSERT_TRUE(until([&] { return viewer.audio->reader().pitch() > 0; }))
+      << viewer.audio->reader().error();
   EXPECT_NEAR(viewer.audio->reader().pitch(), 440, 20);
   EXPECT_EQ(camera_->info().type, "demo");
   Viewer& other = watch({h264()});
