@@ -3,6 +3,7 @@
 #include "tests/pipelines/camera/world.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 namespace sotto::camera {
@@ -66,11 +67,18 @@ INSTANTIATE_TEST_SUITE_P(Codecs, PassThroughTest, ::testing::Values(0, 1, 2, 3))
 using RepacketiseTest = CameraTest;
 
 TEST_F(RepacketiseTest, LargePacketsAreMadeSmallOnceForAll) {
-  start_rtsp();
-  start_camera("/h264");
-  Viewer& viewer = watch({h264()});
-  ASSERT_TRUE(viewer.feed);
+  auto largest = std::make_shared<std::atomic<std::size_t>>(0);
+  RtspCameraOptions options;
+  options.streams = {{"/h265", "h265", "", 1400}};
+  options.on_packet = [largest](const std::string&, bool, ByteView packet) {
+    *largest = std::max(largest->load(), packet.size());
+  };
+  start_rtsp(std::move(options));
+  start_camera("/h265");
+  Viewer& viewer = watch({h265()});
+  ASSERT_TRUE(viewer.feed) << viewer.error.message;
   ASSERT_TRUE(sees(viewer, 30));
+  EXPECT_GT(*largest, kMaxPacketBytes) << "the camera sends larger ones";
   EXPECT_LE(viewer.video->largest(), kMaxPacketBytes);
   EXPECT_EQ(viewer.video->reader().unreadable(), 0U);
   EXPECT_EQ(camera_->stats().main.transcodes, 0U);

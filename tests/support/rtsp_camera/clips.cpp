@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/support/rtsp_camera/clips.h"
 
+#include "core/base/bytes.h"
 #include "core/base/scope_exit.h"
 #include "tests/support/rtsp_camera/picture.h"
 
@@ -175,6 +176,32 @@ void set_times(Clip& clip) {
   }
 }
 
+// x264 repeats its parameter sets before each keyframe even where the caps hold them; whether a
+// camera sends them is for its payloader to say.
+void strip_parameter_sets(GstPtr<GstBuffer>& held) {
+  constexpr std::size_t kLengthBytes = 4;
+  constexpr unsigned kSps = 7;
+  constexpr unsigned kPps = 8;
+  GstMapInfo map;
+  if (gst_buffer_map(held.get(), &map, GST_MAP_READ) == FALSE) return;
+  Bytes kept;
+  std::size_t at = 0;
+  while (at + kLengthBytes < map.size) {
+    const std::size_t size = GST_READ_UINT32_BE(map.data + at) + kLengthBytes;
+    if (size > map.size - at) break;
+    const unsigned type = map.data[at + kLengthBytes] & 0x1FU;
+    if (type != kSps && type != kPps) kept.insert(kept.end(), map.data + at, map.data + at + size);
+    at += size;
+  }
+  gst_buffer_unmap(held.get(), &map);
+  auto bare = GstPtr<GstBuffer>::adopt(gst_buffer_new_memdup(kept.data(), kept.size()));
+  gst_buffer_copy_into(
+      bare.get(), held.get(),
+      static_cast<GstBufferCopyFlags>(GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS), 0,
+      static_cast<gsize>(-1));
+  held = std::move(bare);
+}
+
 bool is_header(GstBuffer* buffer) {
   return GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER) && !GST_BUFFER_PTS_IS_VALID(buffer);
 }
@@ -214,6 +241,10 @@ Result<Clip> read(const Recipe& recipe, const std::filesystem::path& file) {
   if (!clip.caps || clip.buffers.size() < least) {
     return fail(ErrorCode::kIo, file.string() + " holds " + std::to_string(clip.buffers.size()) +
                                     " buffers; remove it");
+  }
+  const GstStructure* caps = gst_caps_get_structure(clip.caps.get(), 0);
+  if (gst_structure_has_name(caps, "video/x-h264") != FALSE) {
+    for (auto& buffer : clip.buffers) strip_parameter_sets(buffer);
   }
   set_times(clip);
   if (!recipe.video) clip.duration = std::chrono::nanoseconds(length);
