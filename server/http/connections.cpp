@@ -36,8 +36,13 @@ struct Connections::Book {
 
 class Connections::Tracked : public Connection {
  public:
-  Tracked(MainContext& loop, std::shared_ptr<Book> book, GSocket* socket, std::string address)
-      : loop_(loop), book_(std::move(book)), socket_(socket), address_(std::move(address)) {
+  Tracked(MainContext& loop, std::shared_ptr<Book> book, GSocket* socket, std::string address,
+          bool tls)
+      : loop_(loop),
+        book_(std::move(book)),
+        socket_(socket),
+        address_(std::move(address)),
+        tls_(tls) {
     ++book_->per_address[address_];
     book_->all.insert(this);
   }
@@ -64,6 +69,8 @@ class Connections::Tracked : public Connection {
     g_socket_shutdown(socket_, TRUE, TRUE, nullptr);
   }
   const std::string& address() const override { return address_; }
+  bool tls() const override { return tls_; }
+  GSocket* socket() const override { return socket_; }
   void set_busy(bool busy) override { busy_ = busy; }
   bool busy() const { return busy_; }
 
@@ -72,6 +79,7 @@ class Connections::Tracked : public Connection {
   std::shared_ptr<Book> book_;
   GSocket* socket_;  // Owns us.
   std::string address_;
+  bool tls_;
   MainContext::Timer timer_;
   bool busy_ = false;
 };
@@ -80,9 +88,11 @@ Connections::Connections(MainContext& loop, ConnectionLimits limits)
     : loop_(loop), limits_(limits), book_(std::make_shared<Book>()) {}
 
 Connection* Connections::of(GSocket* socket) {
-  if (auto* known = static_cast<Tracked*>(g_object_get_qdata(G_OBJECT(socket), key()))) {
-    return known;
-  }
+  return socket == nullptr ? nullptr
+                           : static_cast<Tracked*>(g_object_get_qdata(G_OBJECT(socket), key()));
+}
+
+Connection* Connections::add(GSocket* socket, bool tls) {
   std::string address = remote_of(socket);
   const auto count = book_->per_address.find(address);
   if (address.empty() || book_->all.size() >= limits_.total ||
@@ -90,15 +100,16 @@ Connection* Connections::of(GSocket* socket) {
     if (!address.empty()) {
       log::warning("http", "too many connections, one was refused", {{"address", address}});
     }
-    g_socket_shutdown(socket, TRUE, TRUE, nullptr);
     return nullptr;
   }
+  g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, nullptr);
   // What we wrote and the peer never acknowledged: the kernel ends such a connection for us.
   g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
                       static_cast<gint>(limits_.write_deadline.count()), nullptr);
-  auto* made = new Tracked(loop_, book_, socket, std::move(address));
+  auto* made = new Tracked(loop_, book_, socket, std::move(address), tls);
   g_object_set_qdata_full(G_OBJECT(socket), key(), made,
                           [](gpointer data) { delete static_cast<Tracked*>(data); });
+  made->expect_within(limits_.header_deadline, "request header");
   return made;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What libsoup 3.2 does not do for a server's connections: count them per address and end those
-// that are silent.
+// What libsoup 3.2 does not do for a server's connections: accept them without losing a reference
+// or the listener, count them per address, and end those that are silent.
 #pragma once
 
 #include "elements/glue/main_context.h"
@@ -20,8 +20,6 @@ namespace sotto::server {
 struct ConnectionLimits {
   /// A whole request header, and before it the TLS handshake, must be here by then.
   std::chrono::milliseconds header_deadline{15'000};
-  /// From an answer to the next request on the same connection.
-  std::chrono::milliseconds idle_deadline{60'000};
   /// A whole body. 64 KiB by a bad mobile connection take a few seconds.
   std::chrono::milliseconds body_deadline{30'000};
   /// A client that takes nothing of our answer for so long is gone.
@@ -40,6 +38,8 @@ class Connection {
   virtual void expect_nothing() = 0;
   virtual void cut() = 0;
   virtual const std::string& address() const = 0;
+  virtual bool tls() const = 0;
+  virtual GSocket* socket() const = 0;
   /// A request is being read, handled or answered, or the connection is a WebSocket.
   virtual void set_busy(bool busy) = 0;
 };
@@ -48,9 +48,11 @@ class Connection {
 class Connections {
  public:
   Connections(MainContext& loop, ConnectionLimits limits);
-  /// The connection of `socket`, made when it is new; null when a limit was reached: then the
-  /// socket is already shut down.
-  Connection* of(GSocket* socket);
+  /// Tracks a socket that was just accepted; null when a limit was reached: then it is to be
+  /// closed.
+  Connection* add(GSocket* socket, bool tls);
+  /// The connection `socket` belongs to.
+  static Connection* of(GSocket* socket);
   std::size_t count() const;
   std::size_t busy() const;
   void cut_idle();

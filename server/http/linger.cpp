@@ -15,14 +15,17 @@ constexpr guint kMaxSeconds = 5;
 
 struct Linger {
   GIOStream* stream;
+  GSocket* socket;
   std::string answer;
   GCancellable* cancellable = g_cancellable_new();
   GSource* timer = g_timeout_source_new_seconds(kMaxSeconds);
   std::size_t drained = 0;
   std::array<char, 16'384> buffer{};
 
-  Linger(GIOStream* s, std::string text)
-      : stream(G_IO_STREAM(g_object_ref(s))), answer(std::move(text)) {
+  Linger(GIOStream* s, GSocket* below, std::string text)
+      : stream(G_IO_STREAM(g_object_ref(s))),
+        socket(G_SOCKET(g_object_ref(below))),
+        answer(std::move(text)) {
     g_source_set_callback(
         timer,
         [](gpointer c) -> gboolean {
@@ -37,6 +40,7 @@ struct Linger {
     g_source_unref(timer);
     g_io_stream_close_async(stream, G_PRIORITY_DEFAULT, nullptr, nullptr, nullptr);
     g_object_unref(stream);
+    g_object_unref(socket);
     g_object_unref(cancellable);
   }
   Linger(const Linger&) = delete;
@@ -60,8 +64,8 @@ void drain(std::unique_ptr<Linger> linger) {
 
 }  // namespace
 
-void answer_and_linger(GIOStream* stream, std::string answer) {
-  auto* self = new Linger(stream, std::move(answer));
+void answer_and_linger(GIOStream* stream, GSocket* socket, std::string answer) {
+  auto* self = new Linger(stream, socket, std::move(answer));
   g_output_stream_write_all_async(
       g_io_stream_get_output_stream(stream), self->answer.data(), self->answer.size(),
       G_PRIORITY_DEFAULT, self->cancellable,
@@ -69,6 +73,8 @@ void answer_and_linger(GIOStream* stream, std::string answer) {
         std::unique_ptr<Linger> owned(static_cast<Linger*>(data));
         if (g_output_stream_write_all_finish(G_OUTPUT_STREAM(source), result, nullptr, nullptr) !=
             FALSE) {
+          // The end of our side: a client that reads knows that this was all.
+          g_socket_shutdown(owned->socket, FALSE, TRUE, nullptr);
           drain(std::move(owned));
         }
       },

@@ -11,6 +11,6 @@ namespace sotto::server {
 
 /// Writes `answer`, then reads and forgets what the client still sends, within bounds, so that it
 /// gets the answer and not a reset; then closes. Takes its own references.
-void answer_and_linger(GIOStream* stream, std::string answer);
+void answer_and_linger(GIOStream* stream, GSocket* socket, std::string answer);
 
 }  // namespace sotto::server

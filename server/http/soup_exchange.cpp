@@ -12,10 +12,11 @@ constexpr std::chrono::milliseconds kLookAgain{1000};
 
 }  // namespace
 
-SoupExchange::SoupExchange(MainContext& loop, SoupServerMessage* message, HttpRequest request,
-                           Answer answer)
+SoupExchange::SoupExchange(MainContext& loop, SoupServerMessage* message, GSocket* socket,
+                           HttpRequest request, Answer answer)
     : loop_(loop),
       message_(SOUP_SERVER_MESSAGE(g_object_ref(message))),
+      socket_(G_SOCKET(g_object_ref(socket))),
       request_(std::move(request)),
       answer_(std::move(answer)) {
   soup_server_message_pause(message_);
@@ -32,6 +33,7 @@ SoupExchange::~SoupExchange() {
     respond(problem({ErrorCode::kInternal, "the request was dropped unanswered"}));
   }
   g_object_unref(message_);
+  g_object_unref(socket_);
 }
 
 void SoupExchange::respond(HttpResponse response) {
@@ -58,9 +60,7 @@ void SoupExchange::on_abort(std::function<void()> aborted) {
 }
 
 void SoupExchange::watch() {
-  GSocket* socket = soup_server_message_get_socket(message_);
-  if (socket == nullptr) return;
-  watch_ = g_socket_create_source(socket, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR),
+  watch_ = g_socket_create_source(socket_, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR),
                                   nullptr);
   g_source_set_callback(watch_,
                         G_SOURCE_FUNC(+[](GSocket*, GIOCondition, gpointer self) -> gboolean {
@@ -73,15 +73,14 @@ void SoupExchange::watch() {
 
 void SoupExchange::look() {
   if (watch_ != nullptr) g_source_unref(std::exchange(watch_, nullptr));
-  GSocket* socket = soup_server_message_get_socket(message_);
-  pollfd fd{.fd = socket == nullptr ? -1 : g_socket_get_fd(socket), .events = POLLRDHUP};
-  const bool left = socket == nullptr || g_socket_is_closed(socket) != FALSE ||
+  pollfd fd{.fd = g_socket_get_fd(socket_), .events = POLLRDHUP};
+  const bool left = g_socket_is_closed(socket_) != FALSE ||
                     (::poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
   if (!left) {
     look_again_ = loop_.after(kLookAgain, [this] { watch(); });
     return;
   }
-  if (socket != nullptr) g_socket_shutdown(socket, TRUE, TRUE, nullptr);
+  g_socket_shutdown(socket_, TRUE, TRUE, nullptr);
   // Resumed, libsoup finds the connection broken and ends the message: then gone() runs.
   soup_server_message_unpause(message_);
 }

@@ -20,7 +20,8 @@ class SoupExchange : public Exchange {
   using Answer = std::function<void(SoupServerMessage*, HttpResponse)>;
 
   /// Pauses `message` until respond(). `answer` writes the response into the message.
-  SoupExchange(MainContext& loop, SoupServerMessage* message, HttpRequest request, Answer answer);
+  SoupExchange(MainContext& loop, SoupServerMessage* message, GSocket* socket, HttpRequest request,
+               Answer answer);
   ~SoupExchange() override;
 
   const HttpRequest& request() const override { return request_; }
@@ -34,6 +35,7 @@ class SoupExchange : public Exchange {
 
   MainContext& loop_;
   SoupServerMessage* message_;
+  GSocket* socket_;
   HttpRequest request_;
   Answer answer_;
   std::vector<std::function<void()>> aborted_;

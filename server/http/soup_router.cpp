@@ -76,6 +76,19 @@ bool clean_header(std::string_view text) {
   });
 }
 
+/// On the remote address that libsoup keeps for each message: the GSocket it came by.
+GQuark socket_key() {
+  static const GQuark quark = g_quark_from_static_string("sotto-socket");
+  return quark;
+}
+
+GSocket* socket_of(SoupServerMessage* message) {
+  GSocketAddress* remote = soup_server_message_get_remote_address(message);
+  return remote == nullptr
+             ? nullptr
+             : static_cast<GSocket*>(g_object_get_qdata(G_OBJECT(remote), socket_key()));
+}
+
 GQuark pending_key() {
   static const GQuark quark = g_quark_from_static_string("sotto-pending");
   return quark;
@@ -130,6 +143,7 @@ SoupRouter::SoupRouter(MainContext& loop, Auth& auth, RouterLimits limits)
 
 SoupRouter::~SoupRouter() {
   alive_.reset();
+  acceptors_.clear();
   connections_.cut_all();
   servers_.clear();
   sockets_.clear();
@@ -166,9 +180,6 @@ std::vector<Router::RouteInfo> SoupRouter::routes() const {
 
 void SoupRouter::set_certificate(GTlsCertificate* certificate) {
   g_set_object(&certificate_, certificate);
-  for (const auto& [listener, server] : servers_) {
-    soup_server_set_tls_certificate(server->soup, certificate_);
-  }
 }
 
 SoupRouter::Server& SoupRouter::server_of(Listener listener) {
@@ -177,18 +188,12 @@ SoupRouter::Server& SoupRouter::server_of(Listener listener) {
   auto* soup = SOUP_SERVER(
       g_object_new(SOUP_TYPE_SERVER, "raw-paths", TRUE, "server-header", "sotto", nullptr));
   server.reset(new Server{this, listener, soup});
-  if (certificate_ != nullptr) soup_server_set_tls_certificate(soup, certificate_);
   g_signal_connect(soup, "request-started",
                    G_CALLBACK(+[](SoupServer*, SoupServerMessage* message, gpointer data) {
                      auto* self = static_cast<Server*>(data);
                      self->router->request_started(self->listener, message);
                    }),
                    server.get());
-  const auto ended = +[](SoupServer*, SoupServerMessage* message, gpointer data) {
-    static_cast<Server*>(data)->router->request_ended(message);
-  };
-  g_signal_connect(soup, "request-finished", G_CALLBACK(ended), server.get());
-  g_signal_connect(soup, "request-aborted", G_CALLBACK(ended), server.get());
   soup_server_add_handler(
       soup, nullptr,
       [](SoupServer*, SoupServerMessage* message, const char*, GHashTable*, gpointer data) {
@@ -202,36 +207,38 @@ Result<SoupRouter::Bound> SoupRouter::listen(Listener listener, const std::strin
                                              bool tls) {
   auto where = parse_listen(address);
   if (!where) return tl::unexpected(where.error());
-  const bool any6 = where->host == "::";
-  const auto attempt = [&](const char* host) -> Result<Bound> {
-    g_autoptr(GError) error = nullptr;
-    g_autoptr(GSocketAddress) inet = g_inet_socket_address_new_from_string(host, where->port);
-    g_autoptr(GSocket) socket = g_socket_new(g_socket_address_get_family(inet),
-                                             G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
-    if (socket != nullptr) g_socket_set_listen_backlog(socket, 512);
-    if (socket == nullptr || g_socket_bind(socket, inet, TRUE, &error) == FALSE ||
-        g_socket_listen(socket, &error) == FALSE ||
-        soup_server_listen_socket(server_of(listener).soup, socket,
-                                  tls ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions{},
-                                  &error) == FALSE) {
-      return fail(ErrorCode::kIo, "cannot listen on " + address + ": " + error->message);
-    }
-    g_autoptr(GSocketAddress) local = g_socket_get_local_address(socket, nullptr);
-    return Bound{
-        listener, tls, {where->host, g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(local))}};
+  const auto open = [&](const ListenAddress& there) {
+    Acceptor::CertificateOf certificate;
+    if (tls) certificate = [this] { return certificate_; };
+    return Acceptor::open(loop_, connections_, there, std::move(certificate),
+                          [this, listener](GIOStream* stream, Connection& connection) {
+                            accepted(listener, stream, connection);
+                          });
   };
-  auto bound = attempt(where->host == "localhost" ? "127.0.0.1" : where->host.c_str());
+  auto acceptor = open(*where);
   // A machine without IPv6 still has all its IPv4 addresses.
-  if (!bound && any6) {
-    if (auto ipv4 = attempt("0.0.0.0")) bound = std::move(ipv4);
+  if (!acceptor && where->host == "::") {
+    if (auto ipv4 = open({"0.0.0.0", where->port})) acceptor = std::move(ipv4);
   }
-  if (bound) bound_.push_back(*bound);
-  return bound;
+  if (!acceptor) return tl::unexpected(acceptor.error());
+  where->port = (*acceptor)->port();
+  acceptors_.push_back(*std::move(acceptor));
+  bound_.push_back({listener, tls, *where});
+  return bound_.back();
+}
+
+void SoupRouter::accepted(Listener listener, GIOStream* stream, Connection& connection) {
+  g_autoptr(GSocketAddress) local = g_socket_get_local_address(connection.socket(), nullptr);
+  g_autoptr(GSocketAddress) remote = g_socket_get_remote_address(connection.socket(), nullptr);
+  if (local == nullptr || remote == nullptr) return;  // Gone already.
+  g_object_set_qdata_full(G_OBJECT(remote), socket_key(), g_object_ref(connection.socket()),
+                          g_object_unref);
+  soup_server_accept_iostream(server_of(listener).soup, stream, local, remote, nullptr);
 }
 
 void SoupRouter::begin_stop() {
   stopping_ = true;
-  for (const auto& [listener, server] : servers_) soup_server_disconnect(server->soup);
+  acceptors_.clear();
   const auto sockets = sockets_;
   for (const auto& socket : sockets) {
     socket->close(SOUP_WEBSOCKET_CLOSE_GOING_AWAY, "the server stops");
@@ -246,12 +253,6 @@ void SoupRouter::cut_all() {
 }
 
 void SoupRouter::request_started(Listener listener, SoupServerMessage* message) {
-  GSocket* socket = soup_server_message_get_socket(message);
-  if (socket == nullptr) return;
-  Connection* connection = connections_.of(socket);
-  if (connection == nullptr) return;
-  connection->expect_within(connections_.limits().header_deadline, "request header");
-
   const auto hook = [&] { return new Hook{this, alive_, listener}; };
   const auto drop = +[](gpointer data, GClosure*) { delete static_cast<Hook*>(data); };
   g_signal_connect_data(message, "got-headers",
@@ -269,31 +270,17 @@ void SoupRouter::request_started(Listener listener, SoupServerMessage* message) 
   g_signal_connect_data(
       message, "wrote-body-data", G_CALLBACK(+[](SoupServerMessage* m, guint, gpointer data) {
         const auto* h = static_cast<Hook*>(data);
-        GSocket* s = soup_server_message_get_socket(m);
-        if (h->alive.expired() || s == nullptr) return;
-        if (Connection* c = h->router->connections_.of(s)) {
+        if (h->alive.expired()) return;
+        if (Connection* c = Connections::of(socket_of(m))) {
           c->expect_within(h->router->connections_.limits().write_deadline, "reading the answer");
         }
       }),
       hook(), drop, GConnectFlags{});
 }
 
-void SoupRouter::request_ended(SoupServerMessage* message) {
-  GSocket* socket = soup_server_message_get_socket(message);
-  if (socket == nullptr || g_socket_is_closed(socket) != FALSE) return;
-  if (Connection* connection = connections_.of(socket)) {
-    connection->set_busy(false);
-    if (stopping_) {
-      connection->cut();
-    } else {
-      connection->expect_within(connections_.limits().idle_deadline, "next request");
-    }
-  }
-}
-
 void SoupRouter::got_headers(Listener listener, SoupServerMessage* message) {
-  GSocket* socket = soup_server_message_get_socket(message);
-  Connection* connection = socket == nullptr ? nullptr : connections_.of(socket);
+  GSocket* socket = socket_of(message);
+  Connection* connection = Connections::of(socket);
   if (connection == nullptr) return;
   connection->set_busy(true);
   connection->expect_within(connections_.limits().body_deadline, "request body");
@@ -370,6 +357,9 @@ Result<> SoupRouter::read_request(Pending& pending, SoupServerMessage* message) 
   HttpRequest& request = pending.request;
   const char* method = soup_server_message_get_method(message);
   request.method = method == nullptr ? "" : method;
+  if (request.method == "CONNECT" || request.method == "TRACE") {
+    return fail(ErrorCode::kInvalid, "this is no proxy, and it does not echo");
+  }
 
   SoupMessageHeadersIter iter;
   soup_message_headers_iter_init(&iter, soup_server_message_get_request_headers(message));
@@ -394,8 +384,8 @@ Result<> SoupRouter::read_request(Pending& pending, SoupServerMessage* message) 
   if (!query) return tl::unexpected(query.error());
   request.query = *std::move(query);
 
-  const char* scheme = g_uri_get_scheme(uri);
-  request.secure = scheme != nullptr && std::string_view(scheme) == "https";
+  const Connection* connection = Connections::of(pending.socket);
+  request.secure = connection != nullptr && connection->tls();
   if (proxies_.trusts(request.address)) {
     const std::string_view proto = request.header("X-Forwarded-Proto");
     if (!proto.empty()) request.secure = proto == "https";
@@ -464,7 +454,7 @@ void SoupRouter::got_chunk(SoupServerMessage* message, GBytes* chunk) {
 void SoupRouter::request_read(SoupServerMessage* message) {
   Pending* pending = Pending::of(message);
   if (pending == nullptr || pending->route == nullptr) return;
-  if (Connection* connection = connections_.of(pending->socket)) connection->expect_nothing();
+  if (Connection* connection = Connections::of(pending->socket)) connection->expect_nothing();
   if (pending->websocket) {
     upgrade(*pending, message);
     return;
@@ -476,7 +466,7 @@ void SoupRouter::request_read(SoupServerMessage* message) {
     pending->request.body.assign(data, size);
   }
   const auto exchange = std::make_shared<SoupExchange>(
-      loop_, message, pending->request,
+      loop_, message, pending->socket, pending->request,
       [this, alive = std::weak_ptr<bool>(alive_)](SoupServerMessage* m, HttpResponse response) {
         if (!alive.expired()) respond(m, std::move(response));
       });
@@ -580,14 +570,16 @@ void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
   if (pending == nullptr || pending->answered) return;
   pending->answered = true;
   finish_headers(*pending, response);
-  if (Connection* connection = connections_.of(pending->socket)) {
+  if (Connection* connection = Connections::of(pending->socket)) {
     connection->expect_within(connections_.limits().write_deadline, "reading the answer");
   }
   SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
   for (const auto& [name, value] : response.headers) {
     soup_message_headers_append(headers, name.c_str(), value.c_str());
   }
-  if (stopping_) soup_message_headers_replace(headers, "Connection", "close");
+  // libsoup 3.2.3 does not notice when a client leaves between two requests, and keeps connection
+  // and descriptor for ever (later versions do); so each answer ends its connection.
+  soup_message_headers_replace(headers, "Connection", "close");
   soup_server_message_set_status(message, static_cast<guint>(response.status), nullptr);
   if (!response.content_type.empty()) {
     soup_message_headers_replace(headers, "Content-Type", response.content_type.c_str());
@@ -604,8 +596,9 @@ void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
               {"status", std::to_string(response.status)},
               {"address", pending->request.address}});
   if (observer_) {
+    // The route's method, not the request's: strangers must not make up labels.
     observer_(pending->route == nullptr ? "none" : pending->route->pattern.text(),
-              pending->route == nullptr ? "" : pending->request.method, response.status);
+              pending->route == nullptr ? "none" : pending->route->method, response.status);
   }
 }
 
@@ -624,15 +617,16 @@ void SoupRouter::reject_unread(SoupServerMessage* message, HttpResponse response
   if (!response.content_type.empty()) text += "Content-Type: " + response.content_type + "\r\n";
   text += "Content-Length: " + std::to_string(response.body.size()) +
           "\r\nConnection: close\r\n\r\n" + response.body;
-  if (Connection* connection = connections_.of(pending->socket)) {
+  if (Connection* connection = Connections::of(pending->socket)) {
     connection->expect_within(connections_.limits().write_deadline, "reading the answer");
   }
   if (observer_ && !pending->answered) {
+    // The route's method, not the request's: strangers must not make up labels.
     observer_(pending->route == nullptr ? "none" : pending->route->pattern.text(),
-              pending->route == nullptr ? "" : pending->request.method, response.status);
+              pending->route == nullptr ? "none" : pending->route->method, response.status);
   }
   pending->answered = true;
-  answer_and_linger(stream, std::move(text));
+  answer_and_linger(stream, pending->socket, std::move(text));
 }
 
 }  // namespace sotto::server

@@ -5,6 +5,7 @@
 
 #include "elements/glue/main_context.h"
 #include "server/auth/auth.h"
+#include "server/http/acceptor.h"
 #include "server/http/addresses.h"
 #include "server/http/connections.h"
 #include "server/http/route_table.h"
@@ -74,11 +75,11 @@ class SoupRouter : public Router {
   struct Server;
 
   Server& server_of(Listener listener);
+  void accepted(Listener listener, GIOStream* stream, Connection& connection);
   void request_started(Listener listener, SoupServerMessage* message);
   void got_headers(Listener listener, SoupServerMessage* message);
   void got_chunk(SoupServerMessage* message, GBytes* chunk);
   void request_read(SoupServerMessage* message);
-  void request_ended(SoupServerMessage* message);
   std::optional<HttpResponse> decide(Pending& pending, SoupServerMessage* message);
   Result<> read_request(Pending& pending, SoupServerMessage* message);
   Result<> identify(Pending& pending);
@@ -99,6 +100,7 @@ class SoupRouter : public Router {
   RouteTable table_;
   std::map<Listener, std::unique_ptr<Server>> servers_;
   std::vector<Bound> bound_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   GTlsCertificate* certificate_ = nullptr;
   std::set<std::shared_ptr<SoupSocket>> sockets_;
   Observer observer_;
