@@ -19,15 +19,12 @@ std::string with_advice(std::string text, const std::string& advice) {
   return advice.empty() ? text : text + "; " + advice;
 }
 
-/// The end of GStreamer's debug text: its first lines are file names and object paths.
+/// The last line of GStreamer's debug text; the first is a file, a function and an object's path.
 std::string last_line(const char* debug) {
-  if (debug == nullptr) return {};
-  std::string text(debug);
+  std::string text(debug != nullptr ? debug : "");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const auto at = text.rfind('\n');
-  if (at != std::string::npos) return text.substr(at + 1);
-  const auto colon = text.find(": ");  // "file.c(123): function (): /path:" alone says nothing new.
-  return colon == std::string::npos || text.back() == ':' ? std::string() : text.substr(colon + 2);
+  return at == std::string::npos ? std::string() : text.substr(at + 1);
 }
 
 }  // namespace
