@@ -171,6 +171,7 @@ void WebrtcbinPeer::on_certificate() {
     if (const auto self = weak.lock()) self->check_silence();
   });
   settle_latency();
+  shortcut_.attach(webrtcbin_.get());
   for (auto& [mid, sending] : sending_) sending.sink->open();
   GST_INFO("%s: connected", options_.label.c_str());
   listener_->on_connected();

@@ -260,6 +260,7 @@ void WebrtcbinPeer::take_apart() {
   receiving_->silence();
   if (channels_) channels_->silence();
   rtcp_.close();
+  shortcut_.close();
   guard_->forget_transport();
   if (!pipeline_) return;
   for (const auto handler : handlers_) g_signal_handler_disconnect(webrtcbin_.get(), handler);

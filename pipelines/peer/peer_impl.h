@@ -12,6 +12,7 @@
 #include "pipelines/peer/channels.h"
 #include "pipelines/peer/guard.h"
 #include "pipelines/peer/receiving.h"
+#include "pipelines/peer/send_shortcut.h"
 #include "pipelines/peer/webrtcbin_peer.h"
 
 #include <atomic>
@@ -98,6 +99,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   const std::shared_ptr<Receiving> receiving_ = std::make_shared<Receiving>(guard_);
   std::shared_ptr<Channels> channels_;
   RtcpLink rtcp_;
+  SendShortcut shortcut_;
 
   std::vector<rtc::MediaPlan> plan_;
   std::vector<rtc::MediaPlan> agreed_;

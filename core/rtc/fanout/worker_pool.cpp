@@ -5,6 +5,7 @@
 #include "core/rtc/fanout/track.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <string>
@@ -21,7 +22,15 @@ std::atomic<std::size_t> g_size{0};
 
 std::size_t chosen_size() {
   const std::size_t set = g_size.load();
-  return set != 0 ? set : std::thread::hardware_concurrency();
+  if (set != 0) return set;
+  // The cores this process may use, which taskset or a container may have made fewer than there
+  // are.
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    return static_cast<std::size_t>(CPU_COUNT(&allowed));
+  }
+  return std::thread::hardware_concurrency();
 }
 
 }  // namespace
