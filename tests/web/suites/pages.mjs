@@ -10,6 +10,9 @@ import { buildRoot } from '../support/browsers.mjs';
 import { Camera } from '../support/camera.mjs';
 import { Server, logIn } from '../support/server.mjs';
 
+// The wall's tile of a place nobody publishes to.
+export const expected = [/503/];
+
 let server;
 let camera;
 

@@ -14,9 +14,10 @@ export async function setUp(fixture) {
   camera = fixture.keep(await Camera.start(['h264', 'h264-small', 'h265', 'vp8']));
   server = fixture.keep(await Server.start({
     cameras: [
-      { id: 'a-h264', title: 'H.264 and AAC', url: camera.url('h264'), sub_url: camera.url('h264-small') },
+      { id: 'a-h264', title: 'H.264 and AAC', url: camera.url('h264') },
       { id: 'b-h265', title: 'H.265 and AAC', url: camera.url('h265') },
       { id: 'c-vp8', title: 'VP8 and Opus', url: camera.url('vp8') },
+      { id: 'd-two', title: 'Two streams', url: camera.url('h264'), sub_url: camera.url('h264-small') },
     ],
   }));
 }
@@ -38,12 +39,13 @@ export const tests = {
     const page = await fixture.page({ width: 1280, height: 800 });
     await logIn(page, server);
     await page.waitForSelector(tile('c-vp8'));
-    // The wall asks for the small stream where there is one.
-    await expectPicture(page, tile('a-h264'), CLIPS['h264-small']);
+    await expectPicture(page, tile('a-h264'), CLIPS.h264);
     await expectPicture(page, tile('b-h265'), CLIPS.h265);
     await expectPicture(page, tile('c-vp8'), CLIPS.vp8);
     for (const id of ['a-h264', 'b-h265', 'c-vp8']) await expectTone(page, tile(id));
-    await page.waitForFunction(() => document.querySelector('#summary').textContent === '3 of 3 showing', { polling: 100 });
+    await page.waitForFunction(() => document.querySelector('#summary').textContent === '4 of 4 showing', { polling: 100 });
+    // The wall asks for the small stream where there is one (this one has no sound).
+    await expectPicture(page, tile('d-two'), CLIPS['h264-small']);
   },
 
   'the player shows the main stream with sound and live statistics': async (fixture) => {

@@ -13,7 +13,7 @@ const PAGE_BOUND_MS = 120_000;
 export class Fixture {
   #suite; #contexts = new Set(); #closers = []; #release = () => {};
   pages = [];
-  /** Console errors that a test expects: patterns. */
+  /** Console errors that a test expects: patterns. A suite's `expected` holds for all its tests. */
   expected = [];
   #errors = [];
 
@@ -60,7 +60,7 @@ export class Fixture {
 
   /** After each test: nothing may have gone wrong in a page unseen. */
   async settle() {
-    const unexpected = this.#errors.filter((text) => !this.expected.some((each) => each.test(text)));
+    const unexpected = this.#errors.filter((text) => ![...this.expected, ...this.#suite.expected ?? []].some((each) => each.test(text)));
     if (unexpected.length) throw new Error(`errors in the page's console:\n${unexpected.join('\n')}`);
   }
 

@@ -67,7 +67,7 @@ export async function watchMedia(page) {
 /** Waits until `read` (run in the page with the element's selector) gives something truthy. */
 async function until(page, what, read, ...args) {
   try {
-    const handle = await page.waitForFunction(read, { polling: 50, timeout: 120_000 }, ...args);
+    const handle = await page.waitForFunction(read, { polling: 50, timeout: 60_000 }, ...args);
     return await handle.jsonValue();
   } catch (error) {
     throw new Error(`${what}: ${error.message}`);
