@@ -4,6 +4,7 @@
 
 #include "pipelines/camera/camera.h"
 #include "pipelines/camera/probe.h"
+#include "pipelines/camera/reaper.h"
 #include "server/base/events.h"
 #include "server/base/log.h"
 #include "server/base/state_store.h"
@@ -27,6 +28,7 @@ constexpr std::size_t kMaxCameras = 1000;
 // Each is a connection somebody made us open.
 constexpr std::size_t kMaxProbes = 4;
 constexpr std::size_t kMaxBody = 16U << 10U;
+constexpr std::chrono::milliseconds kGoodbye{5'000};
 
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -64,7 +66,13 @@ CamerasFeature::CamerasFeature(Context& context) : context_(context) {
   });
 }
 
-CamerasFeature::~CamerasFeature() { stop(); }
+CamerasFeature::~CamerasFeature() {
+  stop();
+  // Connections end on threads of their own; GStreamer must not go before them.
+  if (!camera::wait_for_reaper(kGoodbye)) {
+    log::warning("cameras", "a connection is still open at the end");
+  }
+}
 
 void CamerasFeature::stop() {
   alive_.reset();
