@@ -132,7 +132,7 @@ Result<> CamerasFeature::add(const CameraConfig& config, bool from_file) {
   return {};
 }
 
-void CamerasFeature::remove(const std::string& id) {
+void CamerasFeature::remove(std::string id) {
   const auto found = cameras_.find(id);
   if (found == cameras_.end()) return;
   Entry entry = std::move(found->second);

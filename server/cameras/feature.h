@@ -49,7 +49,7 @@ class CamerasFeature : public Feature {
   void load();
   void follow_config();
   Result<> add(const CameraConfig& config, bool from_file);
-  void remove(const std::string& id);
+  void remove(std::string id);  // By value: callers name the entry by its own key.
   void on_change(const std::string& id);
   void collect();
   nlohmann::json to_json(const Entry& entry) const;
