@@ -149,16 +149,14 @@ void Gateway::receive(std::string_view text, const Origin& origin, bool several,
 Json Gateway::handle(const Json& body, const Origin& origin,
                      std::vector<std::shared_ptr<Session::Hold>>& holds) {
   Request request{body, {}, {}, 0, 0, {}};
-  // Mandatory members.
-  switch (member(body, "transaction", request.transaction)) {
-    case Member::kAbsent: return request.refuse(missing("transaction"));
-    case Member::kWrongType: return request.refuse(wrong_type("transaction", "a string"));
-    case Member::kPresent: break;
-  }
-  switch (member(body, "janus", request.verb)) {
-    case Member::kAbsent: return request.refuse(missing("janus"));
-    case Member::kWrongType: return request.refuse(wrong_type("janus", "a string"));
-    case Member::kPresent: break;
+  // Mandatory members. What fails here is answered without the transaction, as Janus does.
+  for (const auto& [key, text] :
+       {std::pair{"transaction", &request.transaction}, std::pair{"janus", &request.verb}}) {
+    switch (member(body, key, *text)) {
+      case Member::kAbsent: return error_reply(missing(key));
+      case Member::kWrongType: return error_reply(wrong_type(key, "a string"));
+      case Member::kPresent: break;
+    }
   }
   // Ids, of the path or of the body.
   bool scoped = false;
@@ -168,8 +166,7 @@ Json Gateway::handle(const Json& body, const Origin& origin,
     const Member found = member(body, key, *id);
     if (found == Member::kWrongType) return request.refuse(wrong_type(key, "a positive integer"));
     if (path && found == Member::kPresent && *id != *path) {
-      *id = 0;
-      return request.refuse(
+      return error_reply(
           {Code::kInvalidPath, std::string("Conflicting ") + key + " in path and body"});
     }
     if (path) *id = *path;
@@ -218,7 +215,8 @@ Json Gateway::create(const Request& request, const Origin& origin) {
     case Member::kPresent:
       if (id == 0 || id > kMaxId) return request.refuse(wrong_type("id", "a positive integer"));
       if (find(id) != nullptr) {
-        return request.refuse({Code::kSessionConflict, "Session ID already in use"});
+        return error_reply({Code::kSessionConflict, "Session ID already in use"},
+                           request.transaction, id);
       }
       break;
     case Member::kAbsent:

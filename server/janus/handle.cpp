@@ -260,6 +260,15 @@ void CoreHandle::close_pc(const std::string& reason) {
   finish_pc(reason);
 }
 
+void CoreHandle::hangup() {
+  // The plugin hears of it even when there is no peer connection, as Janus' plugins do.
+  if (peer_ == nullptr) {
+    instance_->on_hangup();
+  } else {
+    close_pc("Janus API");
+  }
+}
+
 void CoreHandle::finish_pc(const std::string& reason) {
   if (peer_ == nullptr || finishing_) return;
   finishing_ = true;

@@ -40,7 +40,7 @@ class CoreHandle final : public Handle,
   std::optional<Refusal> take_jsep(Jsep& jsep);
   Instance& instance() { return *instance_; }
   void trickle(const rtc::Candidate& candidate);
-  void hangup() { close_pc("Janus API"); }
+  void hangup();
 
   // Handle
   std::uint64_t id() const override { return id_; }

@@ -47,6 +47,7 @@ TEST_F(Core, CreateAnswersWithAnIdAndNoSession) {
 TEST_F(Core, CreateTakesAWantedIdOnce) {
   EXPECT_EQ(send({{"janus", "create"}, {"id", 77}})["data"]["id"], 77);
   EXPECT_EQ(code_of(send({{"janus", "create"}, {"id", 77}})), 468);
+  EXPECT_EQ(send({{"janus", "create"}, {"id", 77}})["session_id"], 77);
   EXPECT_EQ(code_of(send({{"janus", "create"}, {"id", "77"}})), 467);
   EXPECT_EQ(code_of(send({{"janus", "create"}, {"id", -1}})), 467);
   EXPECT_EQ(code_of(send({{"janus", "create"}, {"id", 0}})), 467);
