@@ -102,7 +102,8 @@ export async function api(method, path, body, { login = true, timeout = 30000 } 
   let data = null;
   try { data = text ? JSON.parse(text) : null; } catch { /* Not JSON: the status decides. */ }
   if (!response.ok) {
-    const told = data?.detail || data?.title;
+    const detail = data?.detail || data?.title || '';
+    const told = detail.charAt(0).toUpperCase() + detail.slice(1);
     const wait = Number(response.headers.get('Retry-After')) || 0;
     const hint = wait ? ` Try again in ${wait} s.` : '';
     throw new ApiError((told || `The server answered ${response.status}.`) + hint, response.status);

@@ -46,11 +46,13 @@ export function sdpFragment(offer, candidates) {
   return lines.filter(Boolean).map((text) => `${text}\r\n`).join('');
 }
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 async function refusal(response) {
   let text = '';
   try {
     const problem = await response.json(); // RFC 9457
-    text = problem.detail || problem.title || '';
+    text = sentence(problem.detail || problem.title || '');
   } catch { /* The status says enough. */ }
   return new SessionError(text || `The server answered ${response.status}.`, {
     status: response.status,
