@@ -170,7 +170,7 @@ class PublishTest(unittest.TestCase):
     def test_a_refused_token_ends_it_with_what_to_do(self):
         run = self.publish(SOTTO_TOKEN="nonsense")
         self.assertIn("token", run.until("^sotto: "))
-        self.assertEqual(run.end(), 1)
+        self.assertEqual(run.process.wait(PATIENCE), 1, "it ends by itself")
 
     def test_mistakes_are_told(self):
         for arguments, words in (
