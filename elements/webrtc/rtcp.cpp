@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/webrtc/rtcp.h"
 
+#include "core/rtc/rtp/packet.h"
+
 #include <gst/rtp/gstrtcpbuffer.h>
 
 #include <algorithm>
@@ -65,11 +67,11 @@ void write_remb(guint8* fci, std::uint32_t rate, const std::vector<guint>& ssrcs
   guint exponent = 0;
   while ((rate >> exponent) >= (1U << 18U)) ++exponent;
   const guint mantissa = rate >> exponent;
-  GST_WRITE_UINT32_BE(fci, 0x52454d42);
+  rtc::rtp::store_u32(fci, 0x52454d42);
   fci[4] = static_cast<guint8>(ssrcs.size());
   fci[5] = static_cast<guint8>((exponent << 2U) | (mantissa >> 16U));
-  GST_WRITE_UINT16_BE(fci + 6, static_cast<guint16>(mantissa));
-  for (std::size_t i = 0; i < ssrcs.size(); ++i) GST_WRITE_UINT32_BE(fci + 8 + 4 * i, ssrcs[i]);
+  rtc::rtp::store_u16(fci + 6, static_cast<guint16>(mantissa));
+  for (std::size_t i = 0; i < ssrcs.size(); ++i) rtc::rtp::store_u32(fci + 8 + 4 * i, ssrcs[i]);
 }
 
 }  // namespace
