@@ -20,8 +20,8 @@
  *
  * ## Example
  * |[
- * gst-launch-1.0 whep-src location=http://localhost:8080/whep/demo depayload=true audio-codecs="" !
- * decodebin ! videoconvert ! autovideosink
+ * gst-launch-1.0 whep-src location=http://localhost:8080/whep/demo audio-codecs=none \
+ *   depayload=true ! decodebin ! videoconvert ! autovideosink
  * ]|
  */
 #include "elements/whep/gstwhepsrc.h"
@@ -100,14 +100,14 @@ const KnownCodec* find_codec(const std::string& name) {
   return nullptr;
 }
 
-/// codec-preferences for a list such as "VP8,H264"; null caps for an empty one.
+/// codec-preferences for a list such as "VP8,H264"; null caps for "none".
 sotto::Result<GstPtr<GstCaps>> to_preferences(const std::string& list, bool video,
                                               const char* property) {
   GstPtr<GstCaps> caps;
   g_auto(GStrv) names = g_strsplit(list.c_str(), ",", 16);
   for (gchar** item = names; *item != nullptr; ++item) {
     const std::string name = g_strstrip(*item);
-    if (name.empty()) continue;
+    if (name.empty() || name == "none") continue;  // A shell eats the quotes of "".
     const auto* codec = find_codec(name);
     if (codec == nullptr || codec->video != video) {
       return sotto::fail(ErrorCode::kInvalid, std::string(property) + ": no such codec: " + name);
@@ -280,7 +280,7 @@ sotto::Result<> start(GstWhepSrc* self) {
   const auto video_caps = to_preferences(video, true, "video-codecs");
   if (!video_caps) return tl::unexpected<Error>(video_caps.error());
   if (!*audio_caps && !*video_caps) {
-    return sotto::fail(ErrorCode::kInvalid, "audio-codecs and video-codecs are both empty");
+    return sotto::fail(ErrorCode::kInvalid, "audio-codecs and video-codecs are both none");
   }
   options.loopback_candidates = sotto::is_loopback_url(settings->http.location);
   auto webrtcbin = sotto::make_webrtcbin(options, "webrtcbin");
@@ -458,12 +458,12 @@ static void gst_whep_src_class_init(GstWhepSrcClass* klass) {
   g_object_class_install_property(
       object_class, kPropAudioCodecs,
       g_param_spec_string("audio-codecs", "Audio codecs",
-                          "Offered, best first, of OPUS, PCMU, PCMA, G722; empty for no audio",
+                          "Offered, best first, of OPUS, PCMU, PCMA, G722; none for no audio",
                           kDefaultAudio, kReady));
   g_object_class_install_property(
       object_class, kPropVideoCodecs,
       g_param_spec_string("video-codecs", "Video codecs",
-                          "Offered, best first, of VP8, VP9, H264, H265; empty for no video",
+                          "Offered, best first, of VP8, VP9, H264, H265; none for no video",
                           kDefaultVideo, kReady));
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_whep_src_change_state);

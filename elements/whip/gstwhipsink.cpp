@@ -24,8 +24,8 @@
  *
  * ## Example
  * |[
- * gst-launch-1.0 videotestsrc is-live=true ! vp8enc deadline=1 keyframe-max-dist=60 ! whip-sink
- * location=http://localhost:8080/whip/test
+ * gst-launch-1.0 videotestsrc is-live=true ! vp8enc deadline=1 keyframe-max-dist=60 ! \
+ *   whip-sink location=http://localhost:8080/whip/test
  * ]|
  */
 #include "elements/whip/gstwhipsink.h"

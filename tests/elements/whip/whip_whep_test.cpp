@@ -272,7 +272,7 @@ class Handoffs {
 
 TEST_F(WhipWhepTest, PlaysWhatTheEndpointSends) {
   serve(Direction::kSendOnly);
-  launch("whep-src name=s audio-codecs=\"\" video-codecs=VP8 location=" + endpoint_.url("/live") +
+  launch("whep-src name=s audio-codecs=none video-codecs=VP8 location=" + endpoint_.url("/live") +
          " ! fakesink name=f sync=false signal-handoffs=true");
   const auto sink = GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "f"));
   Handoffs handoffs;
@@ -289,7 +289,7 @@ TEST_F(WhipWhepTest, PlaysWhatTheEndpointSends) {
 
 TEST_F(WhipWhepTest, PlaysNothingOfAWrongCertificate) {
   serve(Direction::kSendOnly, forge_fingerprint);
-  launch("whep-src name=s audio-codecs=\"\" video-codecs=VP8 location=" + endpoint_.url("/live") +
+  launch("whep-src name=s audio-codecs=none video-codecs=VP8 location=" + endpoint_.url("/live") +
          " ! fakesink name=f sync=false signal-handoffs=true");
   const auto sink = GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "f"));
   Handoffs handoffs;
