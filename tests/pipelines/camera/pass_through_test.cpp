@@ -117,7 +117,7 @@ TEST_F(SharingTest, TenViewersAreOneConnection) {
   }
   EXPECT_EQ(rtsp_->clients_ever(), 1U);
   EXPECT_EQ(camera_->info().viewers, 10U);
-  EXPECT_EQ(camera_->info().state, rtc::SourceState::kLive);
+  EXPECT_TRUE(until([&] { return camera_->info().state == rtc::SourceState::kLive; }));
 }
 
 TEST_F(SharingTest, ALateViewerHasAPictureFromTheRingAtOnce) {

@@ -36,7 +36,7 @@ TEST_F(SupervisionTest, ViewersStayWhileTheCameraIsAway) {
   ASSERT_TRUE(sees(viewer, 20));
   EXPECT_TRUE(until([&] { return viewer.audio->frames() > sound; }));
   EXPECT_TRUE(viewer.ended.empty());
-  EXPECT_EQ(camera_->info().state, rtc::SourceState::kLive);
+  EXPECT_TRUE(until([&] { return camera_->info().state == rtc::SourceState::kLive; }));
   EXPECT_EQ(camera_->stats().main.restarts, 1U);
   EXPECT_TRUE(goes_forward(viewer.video->times()));
 }
