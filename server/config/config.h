@@ -96,7 +96,7 @@ struct MountpointConfig {  ///< janus.plugin.streaming
   std::string title;
   std::string secret;
   std::string pin;
-  std::string file;  ///< For live and ondemand.
+  std::string file;  ///< For live and ondemand; for rtsp the address.
   bool is_private = false;
   std::vector<MountpointMedia> media;
 };
