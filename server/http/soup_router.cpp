@@ -512,7 +512,7 @@ void SoupRouter::upgrade(Pending& pending, SoupServerMessage* message) {
 }
 
 void SoupRouter::upgraded(Pending& pending, SoupServerMessage* message) {
-  g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
+  [[maybe_unused]] g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
   const char* protocol = soup_message_headers_get_one(
       soup_server_message_get_response_headers(message), "Sec-WebSocket-Protocol");
   const std::string chosen = protocol == nullptr ? "" : protocol;
@@ -607,7 +607,7 @@ void SoupRouter::reject_unread(SoupServerMessage* message, HttpResponse response
   if (pending == nullptr) return;
   if (!pending->answered) finish_headers(*pending, response);
   // An answer that libsoup already holds would be sent after a body we do not want to read.
-  g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
+  [[maybe_unused]] g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
   g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
   if (stream == nullptr) return;
   const char* phrase = soup_status_get_phrase(static_cast<guint>(response.status));
