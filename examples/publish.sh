@@ -8,12 +8,14 @@
 # growing pauses, reports and hardware encoders.
 location=${1:?the WHIP address of the mount}
 token=${2:-}
-trap 'exit 0' INT TERM
+pipeline=
+trap 'kill -INT $pipeline 2>/dev/null; wait; exit 0' INT TERM  # -e: the session is ended, not cut.
 while :; do
   gst-launch-1.0 -e whip-sink name=whip location="$location" auth-token-file="\"$token\"" \
     videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=15/1 \
     ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=30 ! whip.video_0 &
-  wait $!
+  pipeline=$!
+  wait "$pipeline"
   echo "The stream ended; trying again in 2 seconds. Ctrl-C ends it." >&2
   sleep 2
 done

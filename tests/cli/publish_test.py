@@ -17,6 +17,7 @@ import time
 import unittest
 import urllib.request
 
+TOP = pathlib.Path(os.environ["SOTTO_SOURCE_ROOT"])
 BUILD = pathlib.Path(os.environ["SOTTO_BUILD_ROOT"])
 SOTTO = str(BUILD / "cli" / "sotto")
 PATIENCE = 120  # Seconds; a bound on waiting, never a measure.
@@ -185,6 +186,16 @@ class PublishTest(unittest.TestCase):
                                   timeout=PATIENCE, stdin=subprocess.DEVNULL)
             self.assertNotEqual(done.returncode, 0, arguments)
             self.assertIn(words, done.stderr, arguments)
+
+    def test_the_smallest_publisher_of_the_examples_publishes_and_takes_its_pipeline_along(self):
+        token = self.folder / "script-token"
+        token.write_text(self.server.token("stream:script:publish") + "\n")
+        token.chmod(0o600)
+        run = Run(str(TOP / "examples" / "publish.sh"), self.server.base + "/whip/script", str(token))
+        self.addCleanup(run.end, signal.SIGKILL)
+        self.server.run.until("publishing id=script")
+        run.end(signal.SIGTERM)
+        self.server.run.until("publisher gone id=script")
 
 
 if __name__ == "__main__":
