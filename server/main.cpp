@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The program: options, signals, and the loop.
 #include "core/rtc/source.h"
+#include "pipelines/peer/webrtcbin_peer.h"
 #include "server/base/files.h"
 #include "server/base/gst_log.h"
 #include "server/base/log.h"
@@ -184,6 +185,9 @@ int run(const Options& options) {
   g_unix_signal_add(SIGHUP, reload, &running);
   g_main_loop_run(main_loop);
   server->reset();
+  if (!wait_for_teardown(kStopWithin)) {
+    log::warning("main", "a peer connection did not end in time");
+  }
   g_main_loop_unref(main_loop);
   log::info("main", "stopped");
   return 0;
