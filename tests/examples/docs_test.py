@@ -35,7 +35,7 @@ def element_comments():
             lines = [re.sub(r"^ \* ?", "", line) for line in block.splitlines()]
             for code in re.findall(r"\|\[\n(.*?)\n\]\|", "\n".join(lines), re.S):
                 if code.lstrip().startswith("gst-launch-1.0"):
-                    yield path.name, " ".join(code.split())
+                    yield path.name, " ".join(code.replace("\\\n", " ").split())
 
 
 def parses(command):
