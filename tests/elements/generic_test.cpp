@@ -162,8 +162,14 @@ TEST_P(EveryElement, IsDescribedByGstInspect) {
   const gchar* argv[] = {path, name.c_str(), nullptr};
   g_autofree gchar* output = nullptr;
   gint status = -1;
-  ASSERT_TRUE(g_spawn_sync(nullptr, const_cast<gchar**>(argv), nullptr, G_SPAWN_STDERR_TO_DEV_NULL,
-                           nullptr, nullptr, &output, nullptr, &status, nullptr));
+  g_auto(GStrv) environment = g_get_environ();
+  if (const gchar* preload = g_getenv("SOTTO_TOOL_PRELOAD"); preload != nullptr) {
+    environment = g_environ_setenv(environment, "LD_PRELOAD", preload, TRUE);
+    environment = g_environ_setenv(environment, "ASAN_OPTIONS", "detect_leaks=0", TRUE);
+  }
+  ASSERT_TRUE(g_spawn_sync(nullptr, const_cast<gchar**>(argv), environment,
+                           G_SPAWN_STDERR_TO_DEV_NULL, nullptr, nullptr, &output, nullptr, &status,
+                           nullptr));
   EXPECT_EQ(status, 0);
   EXPECT_NE(std::string(output).find("Plugin Details"), std::string::npos);
 }
