@@ -105,7 +105,7 @@ configure() {
     done
     if [ "${#changed[@]}" -gt 0 ]; then
       say "Reconfiguring $(basename "$dir")"
-      meson setup --reconfigure --clearcache "$dir" "$top" "${changed[@]}" >"$scratch/meson.log" 2>&1 ||
+      meson setup --reconfigure "$dir" "$top" "${changed[@]}" >"$scratch/meson.log" 2>&1 ||
         { tail -n 20 "$scratch/meson.log" >&2; die "meson could not reconfigure $dir" "Remove that folder and try again."; }
     fi
   fi
