@@ -9,12 +9,13 @@ export function setUpPage() {
   if (!button || !session.token) return;
   button.hidden = false;
   button.addEventListener('click', async () => {
-    const { tokenId } = session;
+    const { token, tokenId } = session;
+    session.forget(); // First: what is under way may then be refused without a word.
     // The server forgets the token, too. It ends by itself should the server not be there.
     if (tokenId) {
-      await api('DELETE', `/v1/tokens/${encodeURIComponent(tokenId)}`, undefined, { timeout: 3000 }).catch(() => {});
+      await api('DELETE', `/v1/tokens/${encodeURIComponent(tokenId)}`, undefined, { token, timeout: 3000 })
+        .catch(() => {});
     }
-    session.forget();
     location.assign('login.html?reason=out');
   });
 }

@@ -78,9 +78,11 @@ export function requireLogin() {
  * One request. Gives the parsed JSON (null when there is none); throws an ApiError whose message
  * is for people. An expired log-in leads to the log-in page.
  */
-export async function api(method, path, body, { login = true, timeout = 30000 } = {}) {
+export async function api(
+  method, path, body, { login = true, token = session.token, timeout = 30000 } = {},
+) {
   const headers = {};
-  if (login && session.token) headers.Authorization = `Bearer ${session.token}`;
+  if (login && token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response;
   try {
@@ -94,8 +96,11 @@ export async function api(method, path, body, { login = true, timeout = 30000 } 
       : 'The server cannot be reached. Is it running, and is this device on its network?', 0);
   }
   if (response.status === 401 && login) {
-    session.forget();
-    goToLogin('expired');
+    // Not when somebody logged out, or in again, while this request was under way.
+    if (token && session.token === token) {
+      session.forget();
+      goToLogin('expired');
+    }
     throw new ApiError('Your log-in has ended. Log in again.', 401);
   }
   const text = await response.text();

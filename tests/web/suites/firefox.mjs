@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 
 import { CLIPS, Camera } from '../support/camera.mjs';
 import { expectMovement, expectPicture, expectSoundArrives } from '../support/media.mjs';
+import { appears } from '../support/pages.mjs';
 import { Server, logIn } from '../support/server.mjs';
 
 export const browser = 'firefox';
@@ -32,7 +33,7 @@ export const tests = {
   'the wall shows a VP8 and an H.264 camera, moving and sounding': async (fixture) => {
     const page = await fixture.page();
     await logIn(page, server);
-    await page.waitForSelector('[data-id="vp8"]');
+    await appears(page, '[data-id="vp8"]');
     const codecs = await page.evaluate(() => RTCRtpReceiver.getCapabilities('video').codecs.map(({ mimeType }) => mimeType));
     console.log(`# this Firefox receives ${[...new Set(codecs)]}`);
     for (const id of ['vp8', 'h264']) {
@@ -63,7 +64,7 @@ export const tests = {
     await viewer.goto(`${server.url}/watch.html?id=stage`);
     await expectMovement(viewer, '#video', { plain: true });
     await page.click('#stop');
-    await page.waitForSelector('#start:not([hidden])');
+    await appears(page, '#start:not([hidden])');
   },
 
   'the admin page adds and removes a camera': async (fixture) => {
@@ -74,7 +75,7 @@ export const tests = {
     await page.type('#url', camera.url('vp8'));
     await page.type('#title', 'Second');
     await page.click('#save');
-    await page.waitForSelector('[aria-label="Remove Second"]');
+    await appears(page, '[aria-label="Remove Second"]');
     await page.click('[aria-label="Remove Second"]');
     await page.click('#confirm-remove');
     await page.waitForFunction(() => !document.querySelector('[aria-label="Remove Second"]'), { polling: 100 });

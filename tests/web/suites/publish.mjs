@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { sourceRoot } from '../support/browsers.mjs';
 import { FileServer } from '../support/files.mjs';
 import { expectMovement, expectSound } from '../support/media.mjs';
+import { appears } from '../support/pages.mjs';
 import { Server, logIn } from '../support/server.mjs';
 
 // The wall's tile of a place nobody publishes to.
@@ -43,7 +44,7 @@ export const tests = {
     await page.waitForFunction(() => /[1-9]\d* kbit/.test(document.querySelector('#stats').textContent), { polling: 100 });
 
     await page.click('#stop');
-    await page.waitForSelector('#start:not([hidden])');
+    await appears(page, '#start:not([hidden])');
     await viewer.waitForFunction(() => !document.querySelector('#veil').hidden, { polling: 100 });
 
     // The same place again, and the same viewer sees it.
@@ -60,7 +61,7 @@ export const tests = {
     await logIn(page, server);
     await page.goto(`${server.url}/publish.html?to=camera`);
     await page.click('#start');
-    await page.waitForSelector('#message.message-error');
+    await appears(page, '#message.message-error');
     assert.match(await page.$eval('#message', (element) => element.textContent), /another name/);
     await server.api('DELETE', '/v1/cameras/camera');
   },
@@ -74,10 +75,10 @@ export const tests = {
     await status(page, 'Live');
     const viewer = await fixture.page();
     await logIn(viewer, server);
-    await viewer.waitForSelector('[data-id="new-name"] video');
+    await appears(viewer, '[data-id="new-name"] video');
     await expectMovement(viewer, '[data-id="new-name"] video');
     await page.click('#stop');
-    await page.waitForSelector('#start:not([hidden])');
+    await appears(page, '#start:not([hidden])');
   },
 
   'the examples work from a site of their own': async (fixture) => {
@@ -100,7 +101,7 @@ export const tests = {
     const page = await fixture.page();
     await page.goto(`${server.url}/publish.html?to=stage#token=${await server.share('stream:stage:view')}`);
     await page.click('#start');
-    await page.waitForSelector('#message.message-error');
+    await appears(page, '#message.message-error');
     assert.match(await page.$eval('#message', (element) => element.textContent), /may not publish/);
   },
 };

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 
 import { CLIPS, Camera } from '../support/camera.mjs';
 import { expectFrames, expectPicture, expectTone, framesOf } from '../support/media.mjs';
+import { appears } from '../support/pages.mjs';
 import { Server, logIn } from '../support/server.mjs';
 
 let camera;
@@ -38,7 +39,7 @@ export const tests = {
   'a wall of H.264, H.265 and VP8 cameras: each tile moves, is right, and sounds': async (fixture) => {
     const page = await fixture.page({ width: 1280, height: 800 });
     await logIn(page, server);
-    await page.waitForSelector(tile('c-vp8'));
+    await appears(page, tile('c-vp8'));
     await expectPicture(page, tile('a-h264'), CLIPS.h264);
     await expectPicture(page, tile('b-h265'), CLIPS.h265);
     await expectPicture(page, tile('c-vp8'), CLIPS.vp8);
@@ -88,7 +89,7 @@ export const tests = {
     const page = await fixture.page();
     await logIn(page, server);
     await page.goto(`${server.url}/watch.html?id=nobody`);
-    await page.waitForSelector('#retry:not([hidden])');
+    await appears(page, '#retry:not([hidden])');
     await page.waitForFunction(() => /again in/.test(document.querySelector('#veil').textContent));
   },
 
@@ -99,7 +100,7 @@ export const tests = {
     await page.goto(`${server.url}/watch.html?id=c-vp8`);
     await expectPicture(page, '#video', CLIPS.vp8);
     await server.stop();
-    await page.waitForSelector('#retry:not([hidden])');
+    await appears(page, '#retry:not([hidden])');
     await server.boot();
     await expectPicture(page, '#video', CLIPS.vp8);
     await expectFrames(page, '#video', await framesOf(page, '#video'), 10);

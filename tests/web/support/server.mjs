@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { buildRoot } from './browsers.mjs';
+import { appears } from './pages.mjs';
 import { Process, temporaryFolder } from './processes.mjs';
 
 const toml = (value) => (Array.isArray(value) ? `[${value.map(toml).join(', ')}]` : JSON.stringify(value));
@@ -109,8 +110,8 @@ export class Server {
 /** Logs in through the page; ends on the wall, or where `path` led. */
 export async function logIn(page, server, path = '/') {
   await page.goto(server.url + path);
-  await page.waitForSelector('#password');
+  await appears(page, '#password');
   await page.type('#password', server.password);
   await page.click('#submit');
-  await page.waitForSelector('#log-out:not([hidden])');
+  await appears(page, '#log-out:not([hidden])');
 }
