@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What all pages have: the log-out button.
 import { byId } from './dom.js';
-import { api, session } from './session.js';
+import { api, dropRequests, session } from './session.js';
 
 export function setUpPage() {
   const button = byId('log-out');
@@ -10,7 +10,8 @@ export function setUpPage() {
   button.hidden = false;
   button.addEventListener('click', async () => {
     const { token, tokenId } = session;
-    session.forget(); // First: what is under way may then be refused without a word.
+    session.forget();
+    dropRequests();
     // The server forgets the token, too. It ends by itself should the server not be there.
     if (tokenId) {
       await api('DELETE', `/v1/tokens/${encodeURIComponent(tokenId)}`, undefined, { token, timeout: 3000 })

@@ -74,6 +74,14 @@ export function requireLogin() {
   return false;
 }
 
+let underWay = new AbortController();
+
+/** Gives up what is under way, as before logging out: its refusal would tell nobody anything. */
+export function dropRequests() {
+  underWay.abort();
+  underWay = new AbortController();
+}
+
 /**
  * One request. Gives the parsed JSON (null when there is none); throws an ApiError whose message
  * is for people. An expired log-in leads to the log-in page.
@@ -88,7 +96,7 @@ export async function api(
   try {
     response = await fetch(path, {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(timeout), cache: 'no-store',
+      signal: AbortSignal.any([AbortSignal.timeout(timeout), underWay.signal]), cache: 'no-store',
     });
   } catch (error) {
     throw new ApiError(error.name === 'TimeoutError'
