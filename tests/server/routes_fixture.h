@@ -17,9 +17,6 @@ namespace sotto::server {
 
 class RoutesFixture : public test::ServerFixture {
  protected:
-  // The server must be gone before what its handlers refer to.
-  ~RoutesFixture() override { stop(); }
-
   void start_with(std::function<void(Router&)> add_routes) {
     options.features = [add_routes](Context& context) {
       add_routes(context.router);

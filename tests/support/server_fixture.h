@@ -59,6 +59,10 @@ class ServerFixture : public ::testing::Test {
  protected:
   ~ServerFixture() override { stop(); }
 
+  /// Here and not first in the destructor: by then the members of the test are gone, and the server
+  /// still calls the handlers that use them.
+  void TearDown() override { stop(); }
+
   /// Change this before start().
   server::Config config = test_config(data_.path());
   /// Empty `features`: all of them.
@@ -74,7 +78,7 @@ class ServerFixture : public ::testing::Test {
     http.set_token(admin_token());
   }
 
-  /// Graceful; also runs at the end of each test.
+  /// Graceful; also runs at the end of each test, before its members go.
   void stop() {
     if (!thread_.joinable()) return;
     loop_->post([this] {

@@ -175,7 +175,6 @@ class Transports : public test::ServerFixture {
     const std::string http_form = address("janus_ws");
     return "ws" + http_form.substr(http_form.find(':')) + "/";
   }
-  void TearDown() override { stop(); }
 
   Json post(const std::string& path, Json body) {
     if (!body.contains("transaction")) body["transaction"] = "t";
