@@ -170,6 +170,7 @@ void WebrtcbinPeer::on_certificate() {
   silence_timer_ = main_.every(interval, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->check_silence();
   });
+  watch_farewell();
   settle_latency();
   shortcut_.attach(webrtcbin_.get());
   for (auto& [mid, sending] : sending_) sending.sink->open();

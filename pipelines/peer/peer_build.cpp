@@ -4,6 +4,7 @@
 #include "core/base/random.h"
 #include "elements/webrtc/webrtcbin.h"
 #include "pipelines/fanout/clock.h"
+#include "pipelines/peer/farewell.h"
 #include "pipelines/peer/peer_impl.h"
 #include "pipelines/peer/reaper.h"
 
@@ -224,6 +225,25 @@ void WebrtcbinPeer::refuse_stray_data() {
       nullptr, nullptr);
 }
 
+void WebrtcbinPeer::watch_farewell() {
+  // The other side's close_notify. 1.22 counts a closed DTLS transport as connected and would let
+  // us wait for the silence that follows.
+  const auto decoder = find_made_by(webrtcbin_.get(), "dtlsdec");
+  if (!decoder) return;
+  using OnNotify = void (*)(GstElement*, GParamSpec*, gpointer);
+  const OnNotify on_dtls_state = [](GstElement* element, GParamSpec*, gpointer held) {
+    int state = kDtlsConnected;
+    g_object_get(element, "connection-state", &state, nullptr);
+    if (state != kDtlsClosed) return;
+    if (const auto self = locked<WebrtcbinPeer>(held)) {
+      self->post([](WebrtcbinPeer& peer) {
+        peer.end(rtc::CloseReason::kRemote, "the other side closed the connection");
+      });
+    }
+  };
+  connect(decoder.get(), "notify::connection-state", G_CALLBACK(on_dtls_state), weak_from_this());
+}
+
 void WebrtcbinPeer::watch_activity() {
   refuse_stray_data();
   rtcp_.attach(webrtcbin_.get());
@@ -284,6 +304,7 @@ void WebrtcbinPeer::take_apart() {
   remains->pending = pending_;
   Reaper::instance().take(options_.label, [remains] {
     remains->pending->wait_idle(kPendingLimit);
+    say_farewell(remains->webrtcbin.get());
     // Stopping first sets every pad flushing, which frees whoever is inside a push.
     gst_element_set_state(remains->pipeline.get(), GST_STATE_NULL);
     for (const auto& sink : remains->sinks) sink->close();

@@ -62,6 +62,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   Result<> add_section(const rtc::MediaPlan& plan, std::size_t index, int twcc);
   void connect_signals();
   void watch_activity();
+  void watch_farewell();
   void refuse_stray_data();
   void take_apart();
 

@@ -3,6 +3,7 @@
 // What a peer promises, proved between two of them.
 #include "core/rtc/sdp/candidate.h"
 #include "tests/pipelines/peer/fixture.h"
+#include "tests/pipelines/peer/relay.h"
 
 #include <algorithm>
 
@@ -365,15 +366,37 @@ TEST_F(PeerTest, SilenceEndsIt) {
   const auto b = make(b_ear, options);
   const auto video = std::make_shared<Counter>();
   b->set_receiver("v", video);
-  connect(*a, {plan("v", vp8(), Direction::kSendOnly)}, a_ear, *b,
-          {plan("v", vp8(), Direction::kRecvOnly)}, b_ear);
+  Relay relay;
+  const auto sdp_offer = offer(*a, {plan("v", vp8(), Direction::kSendOnly)});
+  ASSERT_TRUE(sdp_offer);
+  const auto sdp_answer =
+      answer(*b, relay.dress(*sdp_offer, 0), {plan("v", vp8(), Direction::kRecvOnly)});
+  ASSERT_TRUE(sdp_answer);
+  ASSERT_TRUE(accept(*a, relay.dress(*sdp_answer, 1)));
+  ASSERT_TRUE(until([&] { return a_ear.connected == 1 && b_ear.connected == 1; }));
   const auto sink = a->sink("v");
   Packets packets(a->subscribe_options("v"), true);
   ASSERT_TRUE(feed(*sink, packets, [&] { return video->frames >= 3; }));
-  a->close();
+  relay.cut();
   EXPECT_TRUE(until([&] { return b_ear.closed.has_value(); }));
-  EXPECT_TRUE(b_ear.closed == CloseReason::kSilence || b_ear.closed == CloseReason::kRemote)
-      << b_ear.why;
+  EXPECT_EQ(b_ear.closed, CloseReason::kSilence) << b_ear.why;
+}
+
+/// Nobody waits for a silence of ten minutes when the other side says goodbye.
+TEST_F(PeerTest, TheOtherSideIsToldOfAClose) {
+  for (const bool data : {false, true}) {
+    Ear& a_ear = ear();
+    Ear& b_ear = ear();
+    rtc::PeerOptions options;
+    options.silence_deadline = 10min;
+    const auto a = make(a_ear, options);
+    const auto b = make(b_ear, options);
+    connect(*a, {plan("v", vp8(), Direction::kSendOnly)}, a_ear, *b,
+            {plan("v", vp8(), Direction::kRecvOnly)}, b_ear, data);
+    a->close();
+    ASSERT_TRUE(until([&] { return b_ear.closed.has_value(); })) << "with data: " << data;
+    EXPECT_EQ(b_ear.closed, CloseReason::kRemote) << b_ear.why;
+  }
 }
 
 TEST_F(PeerTest, CloseIsTheEnd) {

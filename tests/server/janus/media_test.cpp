@@ -21,6 +21,8 @@ namespace sotto::server::janus::testing {
 namespace {
 
 constexpr std::chrono::seconds kBound{60};
+/// Nobody is to wait for a silence: whoever hangs up says so.
+constexpr std::chrono::minutes kSilence{10};
 /// What our own engine calls the channel it opens; the echo comes back on the same.
 constexpr const char* kChannel = "sotto";
 
@@ -98,6 +100,7 @@ class Caller final : public rtc::PeerListener {
     options.label = "caller";
     options.loopback_candidates = true;
     options.connect_deadline = kBound;
+    options.silence_deadline = kSilence;
     peer = make_webrtcbin_peer(loop, *this, std::move(options));
   }
   ~Caller() override { peer->close(); }
@@ -123,6 +126,7 @@ class Media : public ::testing::Test {
     world.config.rtc.min_port = 0;
     world.config.rtc.max_port = 0;
     world.config.rtc.connect_deadline = kBound;
+    world.config.rtc.silence_deadline = kSilence;
     gateway = std::make_unique<Gateway>(
         world.context, [this](rtc::PeerOptions options, rtc::PeerListener& listener) {
           return make_webrtcbin_peer(world.loop, listener, std::move(options));

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The last word of a connection that we end.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <chrono>
+
+namespace sotto {
+
+/// Values of GstDtlsConnectionState, which has no public header.
+inline constexpr int kDtlsClosed = 1;
+inline constexpr int kDtlsConnected = 4;
+
+/// Longest wait for the alert to be on its way; it takes microseconds unless the machine is stuck.
+inline constexpr std::chrono::milliseconds kFarewellLimit{200};
+
+/// Sends DTLS close_notify (RFC 8446, 6.1), so that the other side learns at once and not from
+/// silence that we are gone. webrtcbin does so itself only when EOS comes down a data channel.
+/// Nothing where there is no connection. Blocks up to kFarewellLimit; never on the main context.
+void say_farewell(GstElement* webrtcbin);
+
+}  // namespace sotto
