@@ -1,0 +1,161 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A browser's stream of encoded frames, sealed or opened on its way. Fails closed: a frame passes
+// only when it was sealed, or when it opened; whatever else happens, it is dropped and counted.
+import { OpeningKey, SealError, SealingKey, parseHeader } from './sframe.js';
+import { sealFrame, unwrapFrame } from './shims.js';
+
+const MAX_KIDS = 32; // Senders and restarts of theirs that a track knows at a time.
+const MAX_RETIRED = 4096; // KIDs that were pushed out and may never come back.
+const MAX_TRIALS_PER_S = 100; // Unknown KIDs cost a key derivation each.
+const KEYFRAME_REQUEST_MS = 1000;
+
+const COUNTER_OF = new Map([
+  ['auth-failure', 'failed'], ['replayed', 'replayed'], ['missing-key', 'missingKey'],
+]);
+
+/**
+ * What happened so far. sealed, opened: frames passed. missingKey: no key was at hand. failed: did
+ * not authenticate. replayed: opened before, or too old. refused: malformed, too long or short, or
+ * of a codec without shim. skipped: nothing to seal (silence).
+ */
+export const newCounters = () => (
+  { sealed: 0, opened: 0, missingKey: 0, failed: 0, replayed: 0, refused: 0, skipped: 0 });
+
+/** A KID of 64 random bits; its first byte is never 0, so its width is constant. */
+export function randomKid() {
+  const view = new DataView(new ArrayBuffer(8));
+  do globalThis.crypto.getRandomValues(new Uint8Array(view.buffer));
+  while (view.getUint8(0) === 0);
+  return view.getBigUint64(0);
+}
+
+/** The MIME type of a frame: browsers that do not say it send what was negotiated. */
+const typeOf = (frame, fallback) => frame.getMetadata?.().mimeType || fallback;
+
+class FrameWork {
+  #changed; #fallback;
+  counters = newCounters();
+
+  /** `mimeType`: where frames do not tell. `changed(counters)` is called after each frame. */
+  constructor({ mimeType = '', changed = () => {} } = {}) {
+    this.#fallback = mimeType;
+    this.#changed = changed;
+  }
+
+  /** The frame's bytes as they go on, or null. Never rejects. */
+  async process(frame, mimeType = typeOf(frame, this.#fallback)) {
+    let result = null;
+    try {
+      result = await this.work(new Uint8Array(frame.data), mimeType);
+    } catch (error) {
+      // Of an error that is not ours nothing is known but that the frame must not pass.
+      this.counters[COUNTER_OF.get(error.code) ?? 'refused'] += 1;
+      this.refused(error);
+    }
+    this.#changed(this.counters);
+    return result;
+  }
+
+  refused() {}
+
+  /** For readable.pipeThrough(…).pipeTo(writable). */
+  transform() {
+    return new TransformStream({
+      transform: async (frame, controller) => {
+        const bytes = await this.process(frame);
+        if (!bytes) return;
+        frame.data = bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+        controller.enqueue(frame);
+      },
+    });
+  }
+}
+
+/** Seals what one sender sends. */
+export class FrameSealer extends FrameWork {
+  #key = null; // A promise: the first frame, which is a key frame, may come before it is derived.
+
+  /** `key`: {suite, base}; null stops the flow. Each call draws a new KID and counts from 0. */
+  setKey(key) {
+    this.#key = key ? SealingKey.create(key.suite, key.base, randomKid()) : null;
+    this.#key?.catch(() => {}); // Told with each frame.
+  }
+
+  async work(bytes, mimeType) {
+    if (!this.#key) throw new SealError('missing-key', 'There is no key to seal with.');
+    // Payloaders drop DTX by its size, which sealing would hide; what is empty says nothing.
+    if (bytes.length === 0 || (bytes.length <= 2 && mimeType.toLowerCase() === 'audio/opus')) {
+      this.counters.skipped += 1;
+      return null;
+    }
+    const sealed = await sealFrame(mimeType, await this.#key, bytes);
+    this.counters.sealed += 1;
+    return sealed;
+  }
+}
+
+/** Opens what one receiver receives, from any number of starts of its sender. */
+export class FrameOpener extends FrameWork {
+  #key = null; #kids = new Map(); #retired = new Set(); #trials = 0; #trialSecond = 0;
+  #asked = -Infinity; #askKeyframe;
+
+  /** `askKeyframe()` is called when frames were lost to us: at most once a second. */
+  constructor({ askKeyframe = () => {}, ...options } = {}) {
+    super(options);
+    this.#askKeyframe = askKeyframe;
+  }
+
+  setKey(key) {
+    this.#key = key;
+    this.#kids.clear();
+    this.#retired.clear();
+    this.#trials = 0;
+    this.#asked = -Infinity;
+    if (key) this.#ask();
+  }
+
+  #ask() {
+    const now = performance.now();
+    if (now - this.#asked < KEYFRAME_REQUEST_MS) return;
+    this.#asked = now;
+    this.#askKeyframe();
+  }
+
+  refused(error) {
+    if (error.code === 'auth-failure') this.#ask();
+  }
+
+  async work(bytes, mimeType) {
+    if (!this.#key) throw new SealError('missing-key', 'There is no key to open with.');
+    const { metadata, sealed } = unwrapFrame(mimeType, bytes);
+    const header = parseHeader(sealed);
+    const known = this.#kids.get(header.kid);
+    const plain = await (known ? known.open(sealed, header, metadata) : this.#tryNew(sealed, header, metadata));
+    this.counters.opened += 1;
+    return plain;
+  }
+
+  // A KID nobody proved yet: its key is kept only once a frame has opened with it.
+  async #tryNew(sealed, header, metadata) {
+    if (this.#retired.has(header.kid)) throw new SealError('replayed', 'This sender has ended.');
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#trialSecond) this.#trials = 0;
+    this.#trialSecond = second;
+    this.#trials += 1;
+    if (this.#trials > MAX_TRIALS_PER_S || this.#retired.size >= MAX_RETIRED) {
+      throw new SealError('auth-failure', 'Too many senders.');
+    }
+    const base = this.#key;
+    const opener = await OpeningKey.create(base.suite, base.base, header.kid);
+    const plain = await opener.open(sealed, header, metadata);
+    if (this.#key !== base) throw new SealError('missing-key', 'The key was changed meanwhile.');
+    if (this.#kids.size >= MAX_KIDS) {
+      const [oldest] = this.#kids.keys();
+      this.#kids.delete(oldest);
+      this.#retired.add(oldest); // Its replay window is gone, and so must it be.
+    }
+    this.#kids.set(header.kid, opener);
+    return plain;
+  }
+}
