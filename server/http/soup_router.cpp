@@ -3,6 +3,7 @@
 #include "server/http/soup_router.h"
 
 #include "server/base/log.h"
+#include "server/http/fields.h"
 #include "server/http/linger.h"
 #include "server/http/metered_stream.h"
 #include "server/http/soup_exchange.h"
@@ -18,63 +19,7 @@ namespace {
 constexpr std::size_t kRefusedBody = 64U << 10U;
 constexpr std::size_t kMaxHeaders = 100;
 constexpr std::size_t kMaxTokenBytes = 4096;
-constexpr std::string_view kBearerProtocol = "sotto.bearer.";
 constexpr const char* kPreflightSeconds = "86400";
-
-/// Pages load nothing from elsewhere and are framed by nobody else; the camera and microphone are
-/// for our own pages.
-constexpr const char* kContentSecurityPolicy =
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
-constexpr const char* kPermissionsPolicy =
-    "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && !HeaderLess()(a, b) && !HeaderLess()(b, a);
-}
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    std::string_view item = text.substr(0, comma);
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
-    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
-    if (!item.empty()) items.emplace_back(item);
-  }
-  return items;
-}
-
-std::string join(const std::vector<std::string>& items) {
-  std::string text;
-  for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
-/// The token a client presents, or nothing.
-std::string token_of(const HttpRequest& request) {
-  constexpr std::string_view kBearer = "Bearer ";
-  const std::string_view authorization = request.header("Authorization");
-  if (authorization.size() > kBearer.size() &&
-      equals_ignoring_case(authorization.substr(0, kBearer.size()), kBearer)) {
-    return std::string(authorization.substr(kBearer.size()));
-  }
-  // A browser's WebSocket can carry a token nowhere else.
-  for (const auto& protocol : split_list(request.header("Sec-WebSocket-Protocol"))) {
-    if (protocol.compare(0, kBearerProtocol.size(), kBearerProtocol) == 0) {
-      return protocol.substr(kBearerProtocol.size());
-    }
-  }
-  return {};
-}
-
-bool clean_header(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return u >= 0x20 && u != 0x7f;
-  });
-}
 
 /// On the remote address that libsoup keeps for each message: the GSocket it came by.
 GQuark socket_key() {
@@ -322,7 +267,7 @@ void SoupRouter::got_headers(Listener listener, SoupServerMessage* message) {
       refused->headers.emplace(
           "Access-Control-Allow-Methods",
           all ? std::string(pending->request.header("Access-Control-Request-Method"))
-              : join(match.allowed));
+              : join_list(match.allowed));
       if (!asked.empty()) refused->headers.emplace("Access-Control-Allow-Headers", asked);
       refused->headers.emplace("Access-Control-Max-Age", kPreflightSeconds);
       pending->route = nullptr;
@@ -331,7 +276,7 @@ void SoupRouter::got_headers(Listener listener, SoupServerMessage* message) {
     } else if (match.route == nullptr) {
       refused = problem({ErrorCode::kUnsupported, "this path does not take this method"});
       refused->status = 405;
-      refused->headers.emplace("Allow", join(match.allowed));
+      refused->headers.emplace("Allow", join_list(match.allowed));
     } else {
       refused = decide(*pending, message);
     }
@@ -398,7 +343,7 @@ Result<> SoupRouter::read_request(Pending& pending, SoupServerMessage* message) 
 }
 
 Result<> SoupRouter::identify(Pending& pending) {
-  const std::string token = token_of(pending.request);
+  const std::string token = bearer_token(pending.request);
   if (token.empty()) return {};
   pending.has_token = true;
   if (token.size() > kMaxTokenBytes) return fail(ErrorCode::kUnauthenticated, "not a token");
@@ -541,35 +486,11 @@ void SoupRouter::upgraded(Pending& pending, SoupServerMessage* message) {
   }
 }
 
-void SoupRouter::finish_headers(const Pending& pending, HttpResponse& response) const {
-  const auto set = [&response](const char* name, const char* value) {
-    if (response.headers.find(name) == response.headers.end())
-      response.headers.emplace(name, value);
-  };
-  set("X-Content-Type-Options", "nosniff");
-  set("Referrer-Policy", "no-referrer");
-  set("Cache-Control", "no-store");
-  if (response.content_type.rfind("text/html", 0) == 0) {
-    set("Content-Security-Policy", kContentSecurityPolicy);
-    set("Permissions-Policy", kPermissionsPolicy);
-  }
-  if (pending.cors) {
-    set("Access-Control-Allow-Origin", "*");
-    set("Access-Control-Expose-Headers",
-        "Location, Link, ETag, Accept-Patch, Retry-After, WWW-Authenticate");
-  }
-  std::erase_if(response.headers, [](const auto& header) {
-    const bool clean = clean_header(header.first) && clean_header(header.second);
-    if (!clean) log::error("http", "a header with a control character was left out");
-    return !clean;
-  });
-}
-
 void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
   Pending* pending = Pending::of(message);
   if (pending == nullptr || pending->answered) return;
   pending->answered = true;
-  finish_headers(*pending, response);
+  add_standard_fields(response, pending->cors);
   if (Connection* connection = Connections::of(pending->socket)) {
     connection->expect_within(connections_.limits().write_deadline, "reading the answer");
   }
@@ -605,7 +526,7 @@ void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
 void SoupRouter::reject_unread(SoupServerMessage* message, HttpResponse response) {
   Pending* pending = Pending::of(message);
   if (pending == nullptr) return;
-  if (!pending->answered) finish_headers(*pending, response);
+  if (!pending->answered) add_standard_fields(response, pending->cors);
   // An answer that libsoup already holds would be sent after a body we do not want to read.
   [[maybe_unused]] g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
   g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);

@@ -88,7 +88,6 @@ class SoupRouter : public Router {
   void upgraded(Pending& pending, SoupServerMessage* message);
   void respond(SoupServerMessage* message, HttpResponse response);
   void reject_unread(SoupServerMessage* message, HttpResponse response);
-  void finish_headers(const Pending& pending, HttpResponse& response) const;
 
   friend class SoupExchange;
 
