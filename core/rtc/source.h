@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto::rtc {
@@ -34,12 +35,19 @@ struct Wish {
 /// and 7874), plus VP9.
 std::vector<Codec> browser_codecs();
 
+/// The media-level SDP attribute of a track sealed end to end, and its one value
+/// (docs/encodings.md).
+inline constexpr std::string_view kSealedAttribute = "x-sotto-e2ee";
+inline constexpr std::string_view kSealedScheme = "sframe";
+
 struct FeedTrack {
   std::string mid;  ///< Unique in its feed: "video", "audio", or what a mountpoint's config names.
   std::string label;  ///< For people; may be empty.
   std::shared_ptr<Track> track;
   /// The same picture, smaller, in the same codec; null when the source has none.
   std::shared_ptr<Track> small;
+  /// Its frames are sealed end to end: relayed as they are, never decoded or transcoded.
+  bool sealed = false;
 };
 
 /// One viewer's hold on a source. The source stays open while any feed lives (and as long after
@@ -64,6 +72,7 @@ struct SourceInfo {
   SourceState state = SourceState::kIdle;
   std::string reason;       ///< Why it is away or failed, and what to do.
   bool is_private = false;  ///< Not shown in lists.
+  bool sealed = false;      ///< End to end: only those with its key can open it.
   std::size_t viewers = 0;
   /// Tracks as they come from the source; empty until it was open once.
   std::vector<std::pair<std::string, Codec>> tracks;

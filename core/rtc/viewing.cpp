@@ -140,6 +140,19 @@ ViewingPlan plan_for_feed(const std::vector<FeedTrack>& tracks, const std::strin
   return plan;
 }
 
+std::string mark_sealed(const std::string& description, const std::vector<ViewingLine>& lines) {
+  auto parsed = sdp::parse(description);
+  if (!parsed) return description;
+  for (auto& media : parsed->media) {
+    media.remove(kSealedAttribute);
+    const bool sealed = std::any_of(lines.begin(), lines.end(), [&](const ViewingLine& line) {
+      return line.track.sealed && line.mid == media.mid();
+    });
+    if (sealed) media.set(kSealedAttribute, std::string(kSealedScheme));
+  }
+  return sdp::print(*parsed);
+}
+
 Result<std::vector<std::size_t>> match_lines(const std::vector<ViewingLine>& lines,
                                              const std::vector<FeedTrack>& tracks) {
   std::vector<std::size_t> chosen;

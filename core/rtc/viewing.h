@@ -37,6 +37,10 @@ Result<ViewingPlan> plan_for_offer(const sdp::Description& offer,
 /// but for static ones.
 ViewingPlan plan_for_feed(const std::vector<FeedTrack>& tracks, const std::string& stream_id);
 
+/// `description`, with the sections of sealed lines marked as such (kSealedAttribute); the mark is
+/// taken from all others. Text that does not parse is returned as it is.
+std::string mark_sealed(const std::string& description, const std::vector<ViewingLine>& lines);
+
 /// For a viewer that changes to another source without negotiation: per line of `lines` the index
 /// of the track that goes on under it, or tracks.size() where the new source has none of its kind.
 /// kUnsupported when it has one of that kind in another codec, or nothing at all to go on with.

@@ -21,6 +21,7 @@ nlohmann::json to_json(const rtc::SourceInfo& info) {
           {"state", rtc::name_of(info.state)},
           {"reason", info.reason},
           {"viewers", info.viewers},
+          {"sealed", info.sealed},
           {"tracks", std::move(tracks)}};
 }
 

@@ -45,10 +45,11 @@ class WhepFeature::Viewing : public HttpSession,
     feed->on_end([weak = weak_from_this()](const Error& error) {
       if (const auto self = weak.lock()) self->source_ended(error);
     });
-    viewer_ =
-        std::make_unique<Viewer>(context_.loop, peer_, std::move(feed), std::move(plan->lines));
+    viewer_ = std::make_unique<Viewer>(context_.loop, peer_, std::move(feed), plan->lines);
     peer_->answer(offer_text, std::move(plan->media),
-                  [self = shared_from_this(), opened](Result<std::string> answer) {
+                  [self = shared_from_this(), opened,
+                   lines = std::move(plan->lines)](Result<std::string> answer) {
+                    if (answer) answer = rtc::mark_sealed(*answer, lines);
                     opened(std::move(answer), self);
                   });
   }

@@ -38,8 +38,9 @@ class WhipFeature::Publication : public HttpSession,
   Publication(const Publication&) = delete;
   Publication& operator=(const Publication&) = delete;
 
-  void start(const std::string& offer, std::vector<rtc::MediaPlan> plans,
+  void start(const std::string& offer, std::vector<rtc::MediaPlan> plans, bool sealed,
              HttpSessions::Opened opened) {
+    sealed_ = sealed;
     peer_->answer(offer, std::move(plans),
                   [self = shared_from_this(), opened](Result<std::string> answer) {
                     if (answer) self->feed_mount();
@@ -82,7 +83,7 @@ class WhipFeature::Publication : public HttpSession,
  private:
   void feed_mount() {
     const auto media = peer_->media();
-    mount_->set_media(media, peer_);
+    mount_->set_media(media, peer_, sealed_);
     for (const auto& plan : media) {
       if (auto track = mount_->track(plan.kind)) peer_->set_receiver(plan.mid, std::move(track));
     }
@@ -94,6 +95,7 @@ class WhipFeature::Publication : public HttpSession,
   std::function<void()> ended_;
   std::string id_;
   bool live_ = false;
+  bool sealed_ = false;  // As the publisher says of its media.
   std::shared_ptr<rtc::Peer> peer_;
 };
 
@@ -169,6 +171,11 @@ void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opene
     opened(tl::unexpected<Error>(plans.error()), nullptr);
     return;
   }
+  const auto sealed = publication_sealed(*offer, *plans);
+  if (!sealed) {
+    opened(tl::unexpected<Error>(sealed.error()), nullptr);
+    return;
+  }
   const auto& subject = opening.exchange->request().principal.subject;
   const auto mount = claim(opening.mount, subject);
   if (!mount) {
@@ -177,7 +184,7 @@ void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opene
   }
   auto publication = std::make_shared<Publication>(context_, *mount, subject, opening.ended);
   places_.at(opening.mount).publication = publication;
-  publication->start(opening.offer, std::move(*plans), std::move(opened));
+  publication->start(opening.offer, std::move(*plans), *sealed, std::move(opened));
 }
 
 void WhipFeature::tidy() {

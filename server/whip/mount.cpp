@@ -52,6 +52,7 @@ rtc::SourceInfo Mount::info() const {
   info.type = "whip";
   info.title = title_.empty() ? id_ : title_;
   info.is_private = is_private_;
+  info.sealed = sealed_;
   info.viewers = feeds_.size();
   if (live_) {
     info.state = rtc::SourceState::kLive;
@@ -80,10 +81,16 @@ void Mount::open(const rtc::Wish& wish,
       return accepts(codec, track->codec());
     });
     if (fits) {
-      tracks.push_back({std::string(name_of(kind)), {}, track, nullptr});
+      tracks.push_back({std::string(name_of(kind)), {}, track, nullptr, sealed_});
     } else {
       refused += (refused.empty() ? "" : ", ") + track->codec().name;
     }
+  }
+  if (tracks.empty() && !refused.empty() && sealed_) {
+    done(fail(ErrorCode::kUnsupported, id_ + " is sealed end to end in " + refused +
+                                           ", which you did not offer, and what is sealed cannot "
+                                           "be transcoded"));
+    return;
   }
   if (tracks.empty()) {
     done(fail(ErrorCode::kUnsupported,
@@ -94,14 +101,15 @@ void Mount::open(const rtc::Wish& wish,
   done(std::make_unique<MountFeed>(shared_from_this(), std::move(tracks)));
 }
 
-void Mount::set_media(const std::vector<rtc::MediaPlan>& media,
-                      std::weak_ptr<rtc::Peer> publisher) {
+void Mount::set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rtc::Peer> publisher,
+                      bool sealed) {
   auto former = std::exchange(tracks_, {});
+  const bool same_sealing = std::exchange(sealed_, sealed) == sealed;
   for (const auto& plan : media) {
     if (plan.kind == MediaKind::kData) continue;
     const auto old = former.find(plan.kind);
     std::shared_ptr<rtc::Track> track;
-    if (old != former.end() && accepts(old->second->codec(), plan.codec)) {
+    if (same_sealing && old != former.end() && accepts(old->second->codec(), plan.codec)) {
       track = old->second;
       former.erase(old);
     } else {
@@ -119,7 +127,9 @@ void Mount::set_media(const std::vector<rtc::MediaPlan>& media,
     for (auto* feed : std::vector<MountFeed*>(feeds_)) {
       const bool still_there = std::find(feeds_.begin(), feeds_.end(), feed) != feeds_.end();
       if (still_there && feed->carries(gone.get())) {
-        feed->end({ErrorCode::kConflict, "the publisher came back with another codec"});
+        feed->end({ErrorCode::kConflict, same_sealing
+                                             ? "the publisher came back with another codec"
+                                             : "the publisher came back sealed otherwise"});
       }
     }
   }

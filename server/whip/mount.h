@@ -26,7 +26,9 @@ class Mount : public rtc::Source, public std::enable_shared_from_this<Mount> {
 
   /// A publisher arrived and agreed on `media`; its frames go to track(mid of ours).
   /// Feeds whose tracks changed codec are ended.
-  void set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rtc::Peer> publisher);
+  /// `sealed`: end to end; viewers of a mount that changes in this are ended, too.
+  void set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rtc::Peer> publisher,
+                 bool sealed = false);
   std::shared_ptr<rtc::Track> track(rtc::MediaKind kind) const;
   void set_live(bool live);
   bool live() const { return live_; }
@@ -47,6 +49,7 @@ class Mount : public rtc::Source, public std::enable_shared_from_this<Mount> {
   std::string title_;
   bool is_private_;
   bool live_ = false;
+  bool sealed_ = false;
   rtc::MonotonicTime idle_since_ = rtc::monotonic_now();
   std::map<rtc::MediaKind, std::shared_ptr<rtc::Track>> tracks_;
   std::vector<MountFeed*> feeds_;

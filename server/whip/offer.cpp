@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/whip/offer.h"
 
+#include "core/rtc/source.h"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -14,6 +16,8 @@ using rtc::MediaKind;
 
 constexpr std::array<std::string_view, 9> kRelayed = {"VP8",  "VP9",  "H264", "H265", "AV1",
                                                       "opus", "PCMU", "PCMA", "G722"};
+/// Those with a shim for sealed frames.
+constexpr std::array<std::string_view, 6> kSealable = {"VP8", "VP9", "H264", "H265", "AV1", "opus"};
 
 }  // namespace
 
@@ -54,6 +58,26 @@ Result<std::vector<rtc::MediaPlan>> plan_publication(const rtc::sdp::Description
   }
   if (plans.empty()) return fail(ErrorCode::kUnsupported, "the offer has no media to publish");
   return plans;
+}
+
+Result<bool> publication_sealed(const rtc::sdp::Description& offer,
+                                const std::vector<rtc::MediaPlan>& plans) {
+  std::size_t sealed = 0;
+  for (const auto& plan : plans) {
+    const auto& media = offer.media[*offer.index_of(plan.mid)];
+    if (!media.has(rtc::kSealedAttribute)) continue;
+    if (media.value(rtc::kSealedAttribute) != rtc::kSealedScheme) {
+      return fail(ErrorCode::kUnsupported, "media can be sealed end to end by sframe only");
+    }
+    if (std::find(kSealable.begin(), kSealable.end(), plan.codec.name) == kSealable.end()) {
+      return fail(ErrorCode::kUnsupported, plan.codec.name + " cannot be sealed end to end");
+    }
+    ++sealed;
+  }
+  if (sealed != 0 && sealed != plans.size()) {
+    return fail(ErrorCode::kUnsupported, "seal every track of a publication end to end, or none");
+  }
+  return sealed != 0;
 }
 
 }  // namespace sotto::server

@@ -15,4 +15,10 @@ namespace sotto::server {
 /// 9725, 4.2).
 Result<std::vector<rtc::MediaPlan>> plan_publication(const rtc::sdp::Description& offer);
 
+/// Whether the publisher says its media are sealed end to end (rtc::kSealedAttribute). kUnsupported
+/// when only some sections are, in a way we do not know, or in a codec that cannot be: a stream of
+/// which half is open would be taken for sealed.
+Result<bool> publication_sealed(const rtc::sdp::Description& offer,
+                                const std::vector<rtc::MediaPlan>& plans);
+
 }  // namespace sotto::server

@@ -176,12 +176,15 @@ void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::
   mountpoint_ = mountpoint;
   paused_ = false;
   lines_ = plan.lines;
-  auto done = [this, transaction](Result<Jsep> jsep) {
+  const bool sealed =
+      std::any_of(lines_.begin(), lines_.end(), [](const auto& line) { return line.track.sealed; });
+  auto done = [this, transaction, sealed](Result<Jsep> jsep) {
     if (!jsep) {
       drop();
       error({StreamingCode::kUnknown, jsep.error().message}, transaction);
       return;
     }
+    jsep->e2ee = jsep->e2ee || sealed;
     result({{"status", "preparing"}}, transaction, std::move(*jsep));
   };
   if (message.jsep) {

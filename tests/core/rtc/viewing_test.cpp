@@ -148,5 +148,23 @@ TEST(MatchLines, ALineMayFallSilentButNotChangeItsCodec) {
   EXPECT_FALSE(match_lines(lines, {}));
 }
 
+TEST(MarkSealed, SaysItOfTheSealedSectionsAndOfNoOther) {
+  auto sealed_video = vp8();
+  sealed_video.sealed = true;
+  const auto plan = plan_for_offer(offer(), {sealed_video, opus()}, "door");
+  ASSERT_TRUE(plan);
+  // What a description says by itself does not count.
+  const auto lying = std::string(kOffer).replace(std::string(kOffer).find("a=mid:0"), 7,
+                                                 "a=x-sotto-e2ee:sframe\r\na=mid:0");
+  const auto marked = offer(mark_sealed(lying, plan->lines));
+  EXPECT_FALSE(marked.media[0].has(kSealedAttribute));
+  EXPECT_EQ(marked.media[1].value(kSealedAttribute), kSealedScheme);
+  const auto plain = plan_for_offer(offer(), {vp8(), opus()}, "door");
+  for (const auto& media : offer(mark_sealed(kOffer, plain->lines)).media) {
+    EXPECT_FALSE(media.has(kSealedAttribute));
+  }
+  EXPECT_EQ(mark_sealed("no description", plan->lines), "no description");
+}
+
 }  // namespace
 }  // namespace sotto::rtc

@@ -4,6 +4,7 @@
 #include "server/whip/offer.h"
 
 #include "server/whep/wish.h"
+#include "server/whip/mount.h"
 #include "tests/server/signaling/offers.h"
 
 #include <gtest/gtest.h>
@@ -50,6 +51,57 @@ TEST(WhipOffer, RefusesWholeWhatDoesNotFit) {
     EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
     EXPECT_FALSE(refused.error().message.empty());
   }
+}
+
+Result<bool> sealed(const std::string& sections) {
+  const auto offer = parsed(sections);
+  return publication_sealed(offer, *plan_publication(offer));
+}
+
+TEST(WhipOffer, IsSealedWholeOrNotAtAll) {
+  const std::string mark = "a=x-sotto-e2ee:sframe\r\n";
+  const auto audio = audio_section("sendonly");
+  const auto video = video_section("sendonly");
+  EXPECT_EQ(sealed(audio + video), false);
+  EXPECT_EQ(sealed(audio + mark + video + mark), true);
+  EXPECT_EQ(sealed(video + mark), true);
+  for (const auto& refused :
+       {sealed(audio + video + mark), sealed(audio + mark + video),
+        sealed(video + "a=x-sotto-e2ee:rot13\r\n"), sealed(video + "a=x-sotto-e2ee\r\n"),
+        sealed(test::section("audio", "0", "sendonly", "0", "a=rtpmap:0 PCMU/8000\r\n") + mark)}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  }
+}
+
+TEST(WhipMount, WhatIsSealedIsNeverTranscoded) {
+  const auto mount = std::make_shared<Mount>("stage", 1, "Stage", false);
+  rtc::MediaPlan vp9;
+  vp9.mid = "0";
+  vp9.codec = {rtc::MediaKind::kVideo, "VP9", 98, 90000, 1, {}};
+  mount->set_media({vp9}, {}, true);
+  EXPECT_TRUE(mount->info().sealed);
+  rtc::Wish wish;
+  wish.accept = {{rtc::MediaKind::kVideo, "VP8", 96, 90000, 1, {}}};
+  std::string refusal;
+  mount->open(wish, [&](Result<std::unique_ptr<rtc::Feed>> feed) {
+    ASSERT_FALSE(feed);
+    EXPECT_EQ(feed.error().code, ErrorCode::kUnsupported);
+    refusal = feed.error().message;
+  });
+  EXPECT_NE(refusal.find("sealed end to end in VP9"), std::string::npos) << refusal;
+
+  wish.accept.push_back(vp9.codec);
+  std::unique_ptr<rtc::Feed> held;
+  mount->open(wish, [&](Result<std::unique_ptr<rtc::Feed>> feed) { held = std::move(*feed); });
+  EXPECT_TRUE(held->tracks().front().sealed);
+  int ended = 0;
+  held->on_end([&](const Error&) { ++ended; });
+  mount->set_media({vp9}, {}, true);
+  EXPECT_EQ(ended, 0);
+  mount->set_media({vp9}, {}, false);  // Who watched it sealed does not go on in the clear.
+  EXPECT_EQ(ended, 1);
+  EXPECT_FALSE(mount->info().sealed);
 }
 
 TEST(WhepWish, HoldsEveryCodecOfferedAndWhichKindsAreAsked) {
