@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/sframe/cipher.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <sodium.h>
 
 #include <limits>
 
@@ -38,25 +37,16 @@ struct Cipher::Contexts {
   struct Free {
     void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
-    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
   };
   std::unique_ptr<EVP_CIPHER_CTX, Free> cipher;
-  std::unique_ptr<EVP_MAC_CTX, Free> mac;  // Of AES-CTR-HMAC only.
+  // Of AES-CTR-HMAC only: HMAC-SHA-256 with its key taken in. libsodium's, since OpenSSL 3.0
+  // allocates for each message, with EVP_MAC as with EVP_MD.
+  crypto_auth_hmacsha256_state hmac{};
   std::array<std::uint8_t, kNonceSize> salt{};
 
-  ~Contexts() { wipe(salt); }
-
-  Result<> make_mac(const SuiteInfo& suite, ByteView key) {
-    const std::unique_ptr<EVP_MAC, Free> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
-    mac.reset(hmac ? EVP_MAC_CTX_new(hmac.get()) : nullptr);
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(suite.digest), 0),
-        OSSL_PARAM_construct_end()};
-    if (!mac || EVP_MAC_init(mac.get(), key.data(), key.size(), params) != 1) {
-      return fail(ErrorCode::kCrypto, "HMAC is not to be had");
-    }
-    return {};
+  ~Contexts() {
+    wipe(salt);
+    sodium_memzero(&hmac, sizeof hmac);
   }
 
   Nonce nonce(std::uint64_t ctr) const {
@@ -98,31 +88,31 @@ Result<Cipher> Cipher::from_keys(Suite suite, Use use, const FrameKeys& keys) {
     return fail(ErrorCode::kCrypto, std::string(info.cipher) + " is not to be had");
   }
   if (!info.aead) {
-    if (auto done = contexts->make_mac(info, key.subspan(info.nka)); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    const auto auth_key = key.subspan(info.nka);
+    crypto_auth_hmacsha256_init(&contexts->hmac, auth_key.data(), auth_key.size());
   }
   return Cipher(info, std::move(contexts));
 }
 
-bool Cipher::tag_ctr(const Aad& aad, ByteView ciphertext, const std::uint8_t* nonce,
+void Cipher::tag_ctr(const Aad& aad, ByteView ciphertext, const std::uint8_t* nonce,
                      std::uint8_t* tag) {
   std::uint8_t lengths[24];
   put_u64(aad.header.size() + aad.metadata.size(), lengths);
   put_u64(ciphertext.size(), lengths + 8);
   put_u64(suite_->nt, lengths + 16);
-  auto* mac = contexts_->mac.get();
-  std::uint8_t whole[kMaxHashSize];
-  std::size_t size = 0;
-  const bool done = EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
-                    EVP_MAC_update(mac, lengths, sizeof lengths) == 1 &&
-                    EVP_MAC_update(mac, nonce, kNonceSize) == 1 &&
-                    EVP_MAC_update(mac, aad.header.data(), aad.header.size()) == 1 &&
-                    EVP_MAC_update(mac, aad.metadata.data(), aad.metadata.size()) == 1 &&
-                    EVP_MAC_update(mac, ciphertext.data(), ciphertext.size()) == 1 &&
-                    EVP_MAC_final(mac, whole, &size, sizeof whole) == 1;
-  if (done) std::copy(whole, whole + suite_->nt, tag);
-  return done;
+  auto state = contexts_->hmac;
+  std::uint8_t whole[crypto_auth_hmacsha256_BYTES];
+  const auto add = [&](ByteView bytes) {
+    crypto_auth_hmacsha256_update(&state, bytes.data(), bytes.size());
+  };
+  add(lengths);
+  add({nonce, kNonceSize});
+  add(aad.header);
+  add(aad.metadata);
+  add(ciphertext);
+  crypto_auth_hmacsha256_final(&state, whole);
+  sodium_memzero(&state, sizeof state);
+  std::copy(whole, whole + suite_->nt, tag);
 }
 
 bool Cipher::seal(std::uint64_t ctr, const Aad& aad, ByteView plaintext, std::uint8_t* out) {
@@ -131,8 +121,9 @@ bool Cipher::seal(std::uint64_t ctr, const Aad& aad, ByteView plaintext, std::ui
   std::uint8_t* tag = out + plaintext.size();
   if (EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), -1, nullptr) != 1) return false;
   if (!suite_->aead) {
-    return update(context, out, plaintext) &&
-           tag_ctr(aad, {out, plaintext.size()}, nonce.data(), tag);
+    if (!update(context, out, plaintext)) return false;
+    tag_ctr(aad, {out, plaintext.size()}, nonce.data(), tag);
+    return true;
   }
   int written = 0;
   return update(context, nullptr, aad.header) && update(context, nullptr, aad.metadata) &&
@@ -151,8 +142,8 @@ bool Cipher::open(std::uint64_t ctr, const Aad& aad, ByteView sealed, std::uint8
   if (!suite_->aead) {
     std::uint8_t expected[kMaxTagSize];
     // Authenticated before anything is decrypted.
-    return tag_ctr(aad, ciphertext, nonce.data(), expected) &&
-           equal_constant_time({expected, suite_->nt}, tag) && update(context, out, ciphertext);
+    tag_ctr(aad, ciphertext, nonce.data(), expected);
+    return equal_constant_time({expected, suite_->nt}, tag) && update(context, out, ciphertext);
   }
   std::array<std::uint8_t, kMaxTagSize> copy{};  // OpenSSL takes it by a pointer that is not const.
   std::copy(tag.begin(), tag.end(), copy.begin());

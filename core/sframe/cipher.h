@@ -39,7 +39,7 @@ class Cipher {
  private:
   struct Contexts;
   Cipher(const SuiteInfo& suite, std::unique_ptr<Contexts> contexts);
-  bool tag_ctr(const Aad& aad, ByteView ciphertext, const std::uint8_t* nonce, std::uint8_t* tag);
+  void tag_ctr(const Aad& aad, ByteView ciphertext, const std::uint8_t* nonce, std::uint8_t* tag);
 
   const SuiteInfo* suite_;
   std::unique_ptr<Contexts> contexts_;
