@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/e2ee/frame.h"
+
+#include "core/e2ee/nal.h"
+#include "core/e2ee/shim.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+namespace sotto::e2ee {
+namespace {
+
+using sframe::Verdict;
+
+constexpr std::array<std::uint8_t, 4> kStartCode = {0, 0, 0, 1};
+constexpr std::uint8_t kNalEnd = 0x80;  // Payloaders take zero bytes at the end away; this stays.
+constexpr std::size_t kMaxDtx = 2;
+
+/// The inner layer has no shim to authenticate; it is bound to codec and layer instead:
+/// the CBOR array ["sotto/frame/v1", codec, 1].
+struct InnerMetadata {
+  std::array<std::uint8_t, 32> bytes{};
+  std::size_t size = 0;
+  explicit InnerMetadata(Codec codec) {
+    constexpr std::string_view kLabel = "sotto/frame/v1";
+    const auto put = [this](std::size_t byte) { bytes[size++] = static_cast<std::uint8_t>(byte); };
+    const auto text = [&](std::string_view words) {
+      put(0x60U | words.size());
+      for (const char letter : words) put(static_cast<unsigned char>(letter));
+    };
+    put(0x83);
+    text(kLabel);
+    text(name_of(codec));
+    put(1);
+  }
+  ByteView view() const { return {bytes.data(), size}; }
+};
+
+void grow(Bytes& bytes, std::size_t size) {
+  if (bytes.size() < size) bytes.resize(size);
+}
+
+std::uint8_t* put(ByteView bytes, std::uint8_t* out) {
+  return std::copy(bytes.begin(), bytes.end(), out);
+}
+
+/// Parameter sets as they stand before the first slice, each behind a start code.
+template <class Each>
+void each_parameter_set(Codec codec, ByteView frame, Each each) {
+  NalReader reader(frame);
+  while (const auto unit = reader.next()) {
+    if (is_parameter_set(codec, *unit)) {
+      each(*unit);
+    } else if (!is_passed_over(codec, *unit)) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+bool is_dtx(Codec codec, ByteView frame) {
+  return codec == Codec::kOpus && frame.size() <= kMaxDtx;
+}
+
+std::uint64_t random_kid() {
+  for (;;) {
+    const std::uint64_t high = randombytes_random();
+    if ((high >> 24U) != 0) return (high << 32U) | randombytes_random();
+  }
+}
+
+FrameSealer::FrameSealer(Codec codec, sframe::Sealer outer, std::optional<sframe::Sealer> inner)
+    : codec_(codec), outer_(std::move(outer)), inner_(std::move(inner)) {}
+
+Verdict FrameSealer::seal(ByteView frame, Output& output) {
+  if (frame.empty() || frame.size() > kMaxFrameBytes) return Verdict::kMalformed;
+  const auto shim = shim_of(codec_, frame);
+  if (!shim) return Verdict::kMalformed;
+
+  auto plaintext = frame;
+  std::size_t written = 0;
+  if (inner_) {
+    grow(inner_sealed_, inner_->sealed_size(frame.size()));
+    const auto verdict = inner_->seal(frame, InnerMetadata(codec_).view(), inner_sealed_, written);
+    if (verdict != Verdict::kOk) return verdict;
+    plaintext = ByteView(inner_sealed_).first(written);
+  }
+  const auto size = outer_.sealed_size(plaintext.size());
+
+  if (!has_nal_units(codec_)) {
+    const auto length = codec_ == Codec::kAv1 ? leb128(size) : Leb128{};
+    const auto total = shim->size + length.size + size;
+    const auto out = output.reserve(total);
+    if (out.size() < total) return Verdict::kMalformed;
+    auto* at = put(shim->view(), out.data());
+    at = put({length.bytes.data(), length.size}, at);
+    const auto verdict = outer_.seal(plaintext, shim->view(), {at, size}, written);
+    if (verdict == Verdict::kOk) output.commit(total);
+    return verdict;
+  }
+
+  grow(outer_sealed_, size + 1);
+  const auto verdict = outer_.seal(plaintext, shim->view(), outer_sealed_, written);
+  if (verdict != Verdict::kOk) return verdict;
+  outer_sealed_[written] = kNalEnd;
+  const auto body = ByteView(outer_sealed_).first(written + 1);
+  auto total = kStartCode.size() + shim->size + body.size() + count_escapes(body);
+  if (shim->keyframe) {
+    each_parameter_set(codec_, frame,
+                       [&](ByteView unit) { total += kStartCode.size() + unit.size(); });
+  }
+  const auto out = output.reserve(total);
+  if (out.size() < total) return Verdict::kMalformed;
+  auto* at = out.data();
+  if (shim->keyframe) {
+    each_parameter_set(codec_, frame, [&](ByteView unit) { at = put(unit, put(kStartCode, at)); });
+  }
+  at = put(shim->view(), put(kStartCode, at));
+  escape(body, at);
+  output.commit(total);
+  return verdict;
+}
+
+FrameOpener::FrameOpener(Codec codec, std::shared_ptr<sframe::KeyStore> outer,
+                         std::shared_ptr<sframe::KeyStore> inner)
+    : codec_(codec), outer_(std::move(outer)) {
+  if (inner) inner_.emplace(std::move(inner));
+}
+
+FrameOpener::Opened FrameOpener::open(ByteView sealed, Output& output) {
+  Opened opened;
+  if (sealed.size() > kMaxFrameBytes + kMaxFrameBytes / 2) return opened;
+  Shim shim;
+  ByteView body;
+  if (has_nal_units(codec_)) {
+    NalReader reader(sealed);
+    while (!reader.rest().empty() && is_passed_over(codec_, reader.rest())) (void)reader.next();
+    // All that is left: a start code in it makes unescape() fail, so nothing can follow that would
+    // not be authenticated.
+    auto unit = reader.rest();
+    while (!unit.empty() && unit.back() == 0) unit = unit.first(unit.size() - 1);
+    const auto found = shim_of_unit(codec_, unit);
+    if (!found) return opened;
+    shim = *found;
+    const auto escaped = unit.subspan(shim.size);
+    grow(body_, escaped.size());
+    const auto size = unescape(escaped, body_.data());
+    if (!size || *size == 0 || body_[*size - 1] != kNalEnd) return opened;
+    body = ByteView(body_).first(*size - 1);
+  } else {
+    const auto found = split(codec_, sealed);
+    if (!found) return opened;
+    shim = found->shim;
+    body = found->ciphertext;
+  }
+  opened.keyframe = shim.keyframe;
+
+  std::size_t written = 0;
+  if (!inner_) {
+    const auto out = output.reserve(body.size());
+    opened.verdict = outer_.open(body, shim.view(), out, written, opened.kid);
+  } else {
+    grow(inner_sealed_, body.size());
+    opened.verdict = outer_.open(body, shim.view(), inner_sealed_, written, opened.kid);
+    if (opened.verdict != Verdict::kOk) return opened;
+    opened.inner = true;
+    const auto inner = ByteView(inner_sealed_).first(written);
+    opened.verdict = inner_->open(inner, InnerMetadata(codec_).view(), output.reserve(inner.size()),
+                                  written, opened.kid);
+  }
+  if (opened.verdict == Verdict::kOk) output.commit(written);
+  return opened;
+}
+
+}  // namespace sotto::e2ee

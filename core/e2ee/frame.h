@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Sealed frames: a clear shim that packetisers can live with, and behind it the SFrame ciphertext
+// of the whole encoded frame. Byte by byte in docs/encodings.md, "Sealed frames".
+#pragma once
+
+#include "core/e2ee/codec.h"
+#include "core/sframe/key_ring.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace sotto::e2ee {
+
+/// Larger frames are refused, both ways: a 4K keyframe has some two megabytes.
+inline constexpr std::size_t kMaxFrameBytes = 32UL << 20U;
+
+/// Where a result goes. reserve() is called once, commit() only when the result is good.
+class Output {
+ public:
+  virtual ~Output() = default;
+  /// `size` bytes to write to; fewer when they cannot be had, which ends the frame as malformed.
+  virtual std::span<std::uint8_t> reserve(std::size_t size) = 0;
+  /// How many of them count.
+  virtual void commit(std::size_t size) = 0;
+};
+
+/// A pause in discontinuous transmission: nothing to seal, and payloaders know it by its size only.
+bool is_dtx(Codec codec, ByteView frame);
+
+/// Not for two threads at once.
+class FrameSealer {
+ public:
+  /// `inner`, when given, seals the frame first, under a secret of its own.
+  FrameSealer(Codec codec, sframe::Sealer outer, std::optional<sframe::Sealer> inner = {});
+
+  const sframe::Sealer& outer() const { return outer_; }
+  const std::optional<sframe::Sealer>& inner() const { return inner_; }
+  /// kMalformed: the frame is not one of this codec.
+  sframe::Verdict seal(ByteView frame, Output& output);
+
+ private:
+  Codec codec_;
+  sframe::Sealer outer_;
+  std::optional<sframe::Sealer> inner_;
+  Bytes inner_sealed_;  // Kept between frames: nothing is allocated once they are large enough.
+  Bytes outer_sealed_;
+};
+
+/// Not for two threads at once.
+class FrameOpener {
+ public:
+  /// `inner`, when given, holds the keys of a second layer, which every frame then must have.
+  FrameOpener(Codec codec, std::shared_ptr<sframe::KeyStore> outer,
+              std::shared_ptr<sframe::KeyStore> inner = {});
+
+  struct Opened {
+    sframe::Verdict verdict = sframe::Verdict::kMalformed;
+    std::uint64_t kid = 0;  ///< Of the layer that the verdict is about.
+    bool inner = false;     ///< That layer.
+    bool keyframe = false;  ///< By the shim; true for sound.
+  };
+  Opened open(ByteView sealed, Output& output);
+
+ private:
+  Codec codec_;
+  sframe::OpenerTable outer_;
+  std::optional<sframe::OpenerTable> inner_;
+  Bytes body_;
+  Bytes inner_sealed_;
+};
+
+/// A KID that was never used: 64 random bits, the first byte of them not zero, so that it is always
+/// as wide on the wire.
+std::uint64_t random_kid();
+
+}  // namespace sotto::e2ee
