@@ -25,6 +25,8 @@ export function whyNoSeal() {
 
 /** Events: "counters" (read `counters` and `state`). Serves one peer connection at a time. */
 export class SealedMedia extends EventTarget {
+  /** Whether it seals what is sent; the other end is told. */
+  seals = false;
   #worker; #tracks = new Map(); #count = 0; #fallback;
 
   /** `worker`: another script than ours, for pages from another origin. */
@@ -48,6 +50,7 @@ export class SealedMedia extends EventTarget {
   /** Before any negotiation: from now on nothing passes `end` unsealed or unopened. */
   attach(end, { mimeType = '' } = {}) {
     const sender = end instanceof RTCRtpSender;
+    this.seals ||= sender;
     this.#count += 1;
     const track = { id: this.#count, role: sender ? 'seal' : 'open', mimeType };
     this.#tracks.set(track.id, null);

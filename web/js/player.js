@@ -21,13 +21,15 @@ const loaded = document.readyState === 'complete' ? Promise.resolve()
 /**
  * Events: "status" (read `status` and `message`), "stats" (detail as of StatsReader.read()).
  * `status` is one of: idle, connecting, live, stalled (connected, no picture), waiting (for the
- * next attempt), refused.
+ * next attempt), sealed (end to end, and we have no key), refused.
  */
 export class Player extends EventTarget {
   #video; #options; #viewer = null; #timer = 0; #healing = 0; #ticker = 0; #attempt = 0;
   #frames = 0; #moved = 0; #running = false;
   status = 'idle';
   message = '';
+  /** The server says that the stream is sealed end to end; null until it was asked. */
+  sealed = null;
   /** How often a connection was made; a viewer that never reconnects stays at 1. */
   connections = 0;
 
@@ -50,6 +52,14 @@ export class Player extends EventTarget {
     this.#drop();
     this.#video.srcObject = null;
     this.#set('idle', '');
+  }
+
+  /** From now on everything passes this SealedMedia; null: nothing does. Connects anew. */
+  useSeal(seal) {
+    this.#options = { ...this.#options, seal };
+    this.#running = true;
+    this.#attempt = 0;
+    this.#connect();
   }
 
   /** Tries at once instead of at the end of the wait. */
@@ -90,6 +100,13 @@ export class Player extends EventTarget {
       return;
     }
     if (viewer !== this.#viewer) return;
+    this.sealed = viewer.sealed;
+    if (viewer.sealed && !this.#options.seal) {
+      this.#drop();
+      this.#running = false;
+      this.#set('sealed', 'Sealed end to end. Open it with the link its sender shares.');
+      return;
+    }
     // ICE that never starts has no state change to wait for.
     this.#healing = setTimeout(() => this.#lost('No network path to the server was found.'), 20000);
   }

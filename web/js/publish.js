@@ -1,8 +1,11 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // This device's camera, microphone or screen, sent to the server by WHIP.
-import { announce, busy, byId, element, tell } from './dom.js';
+import { makeKey, rememberKey } from '../e2ee/keys.js';
+import { SealedMedia, whyNoSeal } from '../e2ee/media.js';
+import { announce, busy, byId, copy, element, tell } from './dom.js';
 import { setUpPage } from './page.js';
+import { showSeal } from './seal.js';
 import { goToLogin, session, sharedToken } from './session.js';
 import { listSources } from './sources.js';
 import { StatsReader, describe } from './stats.js';
@@ -14,7 +17,8 @@ const form = byId('form');
 const message = byId('message');
 const preview = byId('preview');
 const veil = byId('veil');
-let running = null; // { publisher, stream, ticker }
+const keys = new Map(); // From a mount to what makeKey() gave: a pause does not change the link.
+let running = null; // { publisher, stream, seal, ticker }
 
 async function capture(what, height) {
   const video = { width: { ideal: Math.round(height * 16 / 9) }, height: { ideal: height } };
@@ -54,6 +58,34 @@ function show(live) {
   byId('stats').hidden = !live;
   for (const control of form.querySelectorAll('input, select')) control.disabled = live;
   byId('link').hidden = !live;
+  if (!live) showSeal('');
+}
+
+/** The key of this mount, and where it is remembered so that this browser can watch, too. */
+async function keyFor(mount) {
+  const why = whyNoSeal();
+  if (why) throw new Error(why);
+  if (!keys.has(mount)) keys.set(mount, await makeKey());
+  const { key } = keys.get(mount);
+  await rememberKey(mount, key);
+  return key;
+}
+
+function showLink(mount, sealed) {
+  const link = byId('watch-link');
+  const address = new URL(`watch.html?id=${encodeURIComponent(mount)}`, document.baseURI);
+  if (sealed) address.hash = keys.get(mount).fragment;
+  link.href = address.href;
+  link.textContent = address.href;
+  byId('link-help').hidden = !sealed;
+  byId('copied').textContent = '';
+}
+
+/** The mark tells what left, not what was wished: sealed once a sealed frame went out. */
+function showSealing({ seal }, live) {
+  if (!live) showSeal('');
+  else if (!seal) showSeal('open');
+  else if (seal.counters.sealed) showSeal('sending');
 }
 
 async function stop(text = '') {
@@ -70,6 +102,7 @@ async function stop(text = '') {
   byId('start').focus();
   if (text) tell(message, text, 'error');
   await was.publisher.stop();
+  was.seal?.stop();
 }
 
 async function start() {
@@ -77,11 +110,15 @@ async function start() {
   const mount = form.elements.namedItem('mount').value.trim();
   const what = new FormData(form).get('what');
   const quality = byId('quality').value;
+  const key = byId('sealed').checked ? await keyFor(mount) : null;
   const stream = await capture(what, Number(quality));
+  const seal = key ? new SealedMedia({ key }) : null;
   const publisher = new WhipPublisher({
-    url: `/whip/${encodeURIComponent(mount)}`, token, stream, maxBitrate: BITRATES[quality],
+    url: `/whip/${encodeURIComponent(mount)}`, token, stream, maxBitrate: BITRATES[quality], seal,
   });
-  running = { publisher, stream, ticker: 0 };
+  const mine = { publisher, stream, seal, ticker: 0 };
+  running = mine;
+  seal?.addEventListener('counters', () => running === mine && showSealing(mine, publisher.state === 'connected'));
   preview.srcObject = stream;
   veil.textContent = 'Connecting…';
   stream.getTracks().forEach((track) => track.addEventListener('ended',
@@ -91,6 +128,7 @@ async function start() {
     if (publisher.state === 'connected') {
       veil.hidden = true;
       byId('status').textContent = 'Live';
+      showSealing(mine, true);
     } else if (publisher.state === 'disconnected') {
       byId('status').textContent = 'The network is interrupted…';
     } else if (publisher.state === 'failed') {
@@ -98,9 +136,7 @@ async function start() {
     }
   });
   show(true);
-  const link = byId('watch-link');
-  link.href = `watch.html?id=${encodeURIComponent(mount)}`;
-  link.textContent = link.href;
+  showLink(mount, Boolean(seal));
   try {
     await publisher.connect();
   } catch (error) {
@@ -137,6 +173,10 @@ if (!token) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     busy(byId('start'), message, start);
+  });
+  byId('copy-link').addEventListener('click', async () => {
+    const done = await copy(byId('watch-link').href);
+    byId('copied').textContent = done ? 'Copied.' : 'Select the link and copy it yourself.';
   });
   byId('stop').addEventListener('click', () => stop());
   addEventListener('pagehide', () => stop());

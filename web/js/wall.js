@@ -10,7 +10,7 @@ import { listSources } from './sources.js';
 const REFRESH_MS = 10000;
 const BADGES = {
   idle: 'Paused', connecting: 'Connecting', live: 'Live', stalled: 'No picture', waiting: 'Waiting',
-  refused: 'Refused',
+  refused: 'Refused', sealed: 'Sealed',
 };
 
 class Tile {
@@ -38,6 +38,8 @@ class Tile {
   }
 
   update(source) {
+    // Its publisher came back without a seal.
+    if (!source.sealed && this.player.status === 'sealed') this.player.start();
     const title = source.title || source.id;
     if (this.title.textContent === title) return;
     this.title.textContent = title;

@@ -1,18 +1,25 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // One source, large: sound, statistics, full screen. Works with a log-in or with a shared link.
+import { forgetKey, keyTextIn, parseKey, recallKey, rememberKey, takeKeyText } from '../e2ee/keys.js';
+import { SealedMedia, whyNoSeal } from '../e2ee/media.js';
 import { announce, element, byId, tell } from './dom.js';
 import { setUpPage } from './page.js';
 import { Player } from './player.js';
+import { SEALS, SealState, showSeal } from './seal.js';
 import { goToLogin, session, sharedToken } from './session.js';
 import { listSources } from './sources.js';
 import { describe } from './stats.js';
 
+// First of all: a key in the address is seen by whoever looks over a shoulder or copies the address.
+const givenKey = takeKeyText();
 const id = new URLSearchParams(location.search).get('id') ?? '';
 const token = sharedToken() || session.token;
 const video = byId('video');
 const box = byId('player');
 let statsShown = false;
+let seal = null; // A SealedMedia, when there is a key.
+const sealState = new SealState();
 
 function name(title) {
   byId('title').textContent = title;
@@ -63,6 +70,7 @@ function show(player) {
   veil.textContent = message;
   veil.hidden = status === 'live';
   byId('status').textContent = { live: 'Live', connecting: 'Connecting…', stalled: 'No picture' }[status] ?? '';
+  showSealOf(player);
   byId('retry').hidden = status !== 'waiting' && status !== 'refused';
   if (status === 'refused') {
     announce(message);
@@ -81,8 +89,82 @@ function show(player) {
   }
 }
 
-function start() {
+/** The mark, the form for a key where one is needed, and no picture that did not open. */
+function showSealOf(player) {
+  const state = sealState.read({
+    counters: seal?.counters, sealed: player.sealed, connected: ['live', 'stalled'].includes(player.status),
+  });
+  showSeal(state);
+  byId('key-form').hidden = state !== 'no-key' && state !== 'wrong-key';
+  byId('forget-key').hidden = seal === null;
+  const shut = ['no-key', 'wrong-key', 'unsealed'].includes(state);
+  if (!shut) return;
+  byId('veil').textContent = SEALS[state].join('. ');
+  byId('veil').hidden = false;
+}
+
+function useKey(player, key) {
+  if (!seal) {
+    seal = new SealedMedia();
+    seal.addEventListener('counters', () => show(player));
+  }
+  seal.setKey(key);
+  player.useSeal(seal);
+}
+
+function setUpKeys(player) {
+  const error = byId('key-error');
+  const field = byId('key-text');
+  const complain = (text) => {
+    error.textContent = text;
+    error.hidden = !text;
+    field.setAttribute('aria-invalid', String(Boolean(text)));
+  };
+  byId('key-form').addEventListener('submit', async (event) => {
+    event.preventDefault();
+    complain('');
+    try {
+      const why = whyNoSeal();
+      if (why) throw new Error(why);
+      const key = await parseKey(keyTextIn(field.value));
+      field.value = '';
+      await rememberKey(id, key);
+      useKey(player, key);
+      byId('sound').focus(); // The form goes away.
+    } catch ({ message }) {
+      complain(message);
+      field.focus();
+    }
+  });
+  byId('forget-key').addEventListener('click', async () => {
+    await forgetKey(id);
+    location.reload();
+  });
+}
+
+/** The key of the link, else the one kept from an earlier visit. */
+async function findKey() {
+  if (!givenKey) return recallKey(id);
+  const why = whyNoSeal();
+  if (why) throw new Error(why);
+  const key = await parseKey(givenKey);
+  await rememberKey(id, key);
+  return key;
+}
+
+async function start() {
   name(id);
+  let key = null;
+  try {
+    key = await findKey();
+  } catch ({ message }) {
+    tell(byId('message'), message, 'error');
+  }
+  if (!token) { // With the key kept, the link's work is done.
+    goToLogin();
+    return;
+  }
+  if (key && !whyNoSeal()) seal = new SealedMedia({ key });
   if (session.token) {
     // The title is a nicety: without it the name is shown.
     listSources().then((sources) => {
@@ -93,8 +175,10 @@ function start() {
     byId('nav').hidden = true;
     byId('back').hidden = true;
   }
-  const player = new Player(video, { url: `/whep/${encodeURIComponent(id)}`, token });
+  const player = new Player(video, { url: `/whep/${encodeURIComponent(id)}`, token, seal });
   player.addEventListener('status', () => show(player));
+  seal?.addEventListener('counters', () => show(player));
+  setUpKeys(player);
   player.addEventListener('stats', ({ detail }) => {
     if (!statsShown) return;
     byId('stats').replaceChildren(...describe(detail).flatMap(
@@ -110,8 +194,6 @@ setUpPage();
 if (!id) {
   tell(byId('message'), 'This address names no camera. Choose one on the Cameras page.', 'error');
   box.hidden = true;
-} else if (!token) {
-  goToLogin();
 } else {
   start();
 }

@@ -18,16 +18,19 @@ export { SessionError } from './wish.js';
 export class WhepViewer extends WishSession {
   /**
    * `url`, `token`, `iceServers`: see WishSession. `audio`, `video`: what to ask for.
+   * `seal`: opens what is sealed end to end, and passes nothing else.
    * `small`: the smaller stream of the source is enough (a tile of a wall).
    */
-  constructor({ url, token, iceServers, audio = true, video = true, small = false }) {
+  constructor({ url, token, iceServers, audio = true, video = true, small = false, seal }) {
     const endpoint = new URL(url, document.baseURI);
     if (small) endpoint.searchParams.set('small', '1');
-    super({ url: endpoint, token, iceServers });
+    super({ url: endpoint, token, iceServers, seal });
     /** What arrives. The same object for the life of the viewer. */
     this.stream = new MediaStream();
-    if (video) this.pc.addTransceiver('video', { direction: 'recvonly' });
-    if (audio) this.pc.addTransceiver('audio', { direction: 'recvonly' });
+    const asked = [video && 'video', audio && 'audio'].filter(Boolean)
+      .map((kind) => this.pc.addTransceiver(kind, { direction: 'recvonly' }));
+    // Before there is anything to receive: no frame comes by unopened.
+    for (const { receiver } of asked) seal?.attach(receiver);
     this.pc.ontrack = ({ track }) => this.stream.addTrack(track);
   }
 }

@@ -19,10 +19,10 @@ export { SessionError } from './wish.js';
 // viewers without a transcode.
 const PREFERRED = ['video/VP8', 'video/H264', 'audio/opus'];
 
-function preferred(kind) {
+function preferred(kind, names) {
   const rank = ({ mimeType }) => {
-    const place = PREFERRED.findIndex((name) => name.toLowerCase() === mimeType.toLowerCase());
-    return place < 0 ? PREFERRED.length : place;
+    const place = names.findIndex((name) => name.toLowerCase() === mimeType.toLowerCase());
+    return place < 0 ? names.length : place;
   };
   return RTCRtpSender.getCapabilities(kind).codecs.sort((a, b) => rank(a) - rank(b));
 }
@@ -31,9 +31,10 @@ export class WhipPublisher extends WishSession {
   /**
    * `url`, `token`, `iceServers`: see WishSession. `stream`: what to send, at most one audio and
    * one video track. `maxBitrate`: of the video, bits per second; 0 leaves it to the browser.
+   * `seal`: seals all of it end to end. `codecs`: MIME types, best first.
    */
-  constructor({ url, token, iceServers, stream, maxBitrate = 0 }) {
-    super({ url, token, iceServers });
+  constructor({ url, token, iceServers, stream, maxBitrate = 0, seal, codecs = PREFERRED }) {
+    super({ url, token, iceServers, seal });
     for (const track of [stream.getVideoTracks()[0], stream.getAudioTracks()[0]]) {
       if (!track) continue;
       const video = track.kind === 'video';
@@ -42,7 +43,8 @@ export class WhipPublisher extends WishSession {
         streams: [stream],
         ...(video && maxBitrate ? { sendEncodings: [{ maxBitrate }] } : {}),
       });
-      transceiver.setCodecPreferences?.(preferred(track.kind));
+      transceiver.setCodecPreferences?.(preferred(track.kind, codecs));
+      seal?.attach(transceiver.sender);
     }
   }
 

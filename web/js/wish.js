@@ -35,6 +35,16 @@ export function iceServersFrom(link) {
   return servers;
 }
 
+const SEALED = 'a=x-sotto-e2ee:sframe';
+
+/** The description, each of its media said to be sealed end to end (docs/encodings.md). */
+export function describeSealed(sdp) {
+  return sdp.replace(/^m=.*\r\n(?:[icbk]=.*\r\n)*/gm, (lines) => `${lines}${SEALED}\r\n`);
+}
+
+/** Whether any of the description's media is said to be sealed. */
+export const saysSealed = (sdp) => sdp.split('\r\n').includes(SEALED);
+
 /** The body of a trickle PATCH: RFC 8840, as RFC 9725, 4.3.1 wants it. `candidates` may end in null. */
 export function sdpFragment(offer, candidates) {
   const line = (name) => new RegExp(`^a=${name}:.*$`, 'm').exec(offer)?.[0].trim();
@@ -45,6 +55,8 @@ export function sdpFragment(offer, candidates) {
   }
   return lines.filter(Boolean).map((text) => `${text}\r\n`).join('');
 }
+
+const TELL_MS = 1000; // A server that does not answer hears of the end by the connection.
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -67,15 +79,22 @@ async function refusal(response) {
 export class WishSession extends EventTarget {
   #url; #token; #location = null; #etag = null; #offer = ''; #waiting = []; #sending = false;
   #closed = false; #stopped = {};
+  /** The server says that what it sends is sealed end to end. Known once connect() has settled. */
+  sealed = false;
 
-  /** `url`: the endpoint. `token`: sent as Bearer. `iceServers`: beside those the server names. */
-  constructor({ url, token = '', iceServers = [] }) {
+  /**
+   * `url`: the endpoint. `token`: sent as Bearer. `iceServers`: beside those the server names.
+   * `seal`: a SealedMedia (e2ee/media.js) that all media pass; it stays the caller's to stop.
+   */
+  constructor({ url, token = '', iceServers = [], seal = null }) {
     super();
+    this.seal = seal;
+    seal?.reset();
     this.#url = new URL(url, document.baseURI);
     this.#token = token;
     this.iceServers = iceServers;
     this.#stopped.promise = new Promise((resolve) => { this.#stopped.resolve = resolve; });
-    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers });
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers, ...seal?.configuration });
     this.pc.onicecandidate = ({ candidate }) => this.#trickle(candidate);
     this.pc.onconnectionstatechange = () => this.dispatchEvent(new Event('state'));
   }
@@ -101,7 +120,7 @@ export class WishSession extends EventTarget {
       const response = await fetch(this.#url, {
         method: 'POST',
         headers: this.#headers({ 'Content-Type': 'application/sdp' }),
-        body: offer.sdp,
+        body: this.seal?.seals ? describeSealed(offer.sdp) : offer.sdp,
         signal: AbortSignal.timeout(timeout),
       });
       if (response.status !== 201) throw await refusal(response);
@@ -110,6 +129,7 @@ export class WishSession extends EventTarget {
       this.#location = new URL(location, response.url);
       this.#etag = response.headers.get('ETag');
       const answer = await response.text();
+      this.sealed = saysSealed(answer);
       // stop() may have come while we waited: the session exists by now and must not stay behind.
       if (this.#closed) return void this.#end();
       const named = iceServersFrom(response.headers.get('Link'));
@@ -165,9 +185,12 @@ export class WishSession extends EventTarget {
 
   async #shut() {
     this.#closed = true;
-    this.pc.close();
     this.dispatchEvent(new Event('state'));
-    await this.#end();
+    // The server is told before the connection closes: a close ends the session there by itself,
+    // and the request would come to one that is gone.
+    const told = this.#end();
+    if (told) await Promise.race([told, new Promise((resolve) => setTimeout(resolve, TELL_MS))]);
+    this.pc.close();
   }
 
   /** Ends the session here and at the server. Never rejects; may be called at any time. */

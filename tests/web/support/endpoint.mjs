@@ -12,7 +12,7 @@ export class Endpoint {
   requests = [];
   /** Answers given instead of a session, first to last: {status, headers, body}. */
   refusals = [];
-  #page; #seen = new EventEmitter();
+  #page; #seen = new EventEmitter(); #answering = new Set();
 
   /** `page`: where the answering peer connections live. */
   static async start(page) {
@@ -52,9 +52,12 @@ export class Endpoint {
     self.server = http.createServer((request, response) => {
       let body = '';
       request.on('data', (data) => { body += data; });
-      request.on('end', () => self.#serve(request, response, body).catch((error) => {
-        response.writeHead(500).end(String(error));
-      }));
+      request.on('end', () => {
+        const answered = self.#serve(request, response, body).catch((error) => {
+          response.writeHead(500).end(String(error));
+        }).then(() => response.closed || once(response, 'close')).finally(() => self.#answering.delete(answered));
+        self.#answering.add(answered);
+      });
     });
     await new Promise((resolve, reject) => self.server.listen(0, '127.0.0.1', resolve).on('error', reject));
     self.url = `http://127.0.0.1:${self.server.address().port}`;
@@ -105,8 +108,11 @@ export class Endpoint {
     }
   }
 
-  /** What is being answered still is. */
-  stop() {
-    return new Promise((resolve) => this.server.close(resolve));
+  /** What is being answered still is. Connections a browser opened in advance are not waited for. */
+  async stop() {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    while (this.#answering.size) await Promise.all(this.#answering);
+    this.server.closeAllConnections();
+    await closed;
   }
 }
