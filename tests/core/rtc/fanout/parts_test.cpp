@@ -4,8 +4,15 @@
 #include "core/rtc/fanout/delays.h"
 #include "core/rtc/fanout/ring.h"
 #include "core/rtc/fanout/timeline.h"
+#include "core/rtc/fanout/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <future>
+#include <memory>
+#include <thread>
 
 namespace sotto::rtc::fanout {
 namespace {
@@ -151,6 +158,27 @@ TEST(Delays, ExtremesStayInside) {
   EXPECT_EQ(delays.percentile(1), 0ns);
   delays.add(24h);
   EXPECT_GE(delays.percentile(1), 100s);
+}
+
+TEST(WorkerPool, WorkersGoBeforeOtherThreadsWhereTheSystemAllowsIt) {
+  constexpr int kWanted = -10;
+  struct Look final : fanout::Job {
+    std::promise<int> priority;
+    void run() override {
+      priority.set_value(getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())));
+    }
+  };
+  const int before = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
+  bool allowed = false;
+  std::thread([&] {
+    allowed = setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kWanted) == 0;
+  }).join();
+  fanout::WorkerPool pool(1);
+  const auto look = std::make_shared<Look>();
+  pool.schedule(0, look);
+  EXPECT_EQ(look->priority.get_future().get(), allowed ? kWanted : before);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())), before)
+      << "threads that carry no media keep their place";
 }
 
 }  // namespace
