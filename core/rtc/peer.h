@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/rtc/codec.h"
 #include "core/rtc/fanout/track.h"
+#include "core/rtc/fanout/transport_wide.h"
 #include "core/rtc/frame.h"
 
 #include <chrono>
@@ -78,8 +79,8 @@ struct PeerStats {
   std::uint64_t bytes_received = 0;
   std::uint64_t packets_sent = 0;
   std::uint64_t packets_lost = 0;  ///< Of those we sent.
-  std::uint64_t bitrate_sent =
-      0;  ///< Bits per second, by transport-wide feedback where the peer gives it.
+  std::uint64_t bitrate_sent = 0;  ///< Bits per second.
+  std::optional<LineReport> line;  ///< By transport-wide feedback, where the peer gives it.
 };
 
 class PeerListener {

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/fanout/pad_sink.h"
 
+#include "core/rtc/rtp/packet.h"
 #include "pipelines/fanout/clock.h"
 
 #include <gst/video/video.h>
 
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -19,6 +21,10 @@ struct PadSink::State {
   bool open = false;
   bool closed = false;
   int busy = 0;  // Pushes and callbacks under way.
+
+  // Set before open(), read by sends after it.
+  std::shared_ptr<rtc::TransportWide> line;
+  std::uint8_t line_id = 0;
 
   bool enter(bool open_only) {
     const std::lock_guard lock(mutex);
@@ -100,6 +106,13 @@ bool PadSink::link(GstPad* sink_pad) {
   return true;
 }
 
+void PadSink::number_packets(std::shared_ptr<rtc::TransportWide> line, std::uint8_t id) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->open) return;
+  state_->line = std::move(line);
+  state_->line_id = id;
+}
+
 void PadSink::open() {
   const std::lock_guard lock(state_->mutex);
   state_->open = !state_->closed;
@@ -126,21 +139,29 @@ bool PadSink::send(const rtc::Frame& frame, const rtc::Rewrite& rewrite) {
   // webrtcbin's clocksync lets pass at once what is not later than now, and the session's sender
   // reports pair this time with the packet's: that keeps sound and picture in step.
   const GstClockTime pts = to_clock_time(rewrite.pts);
+  // Nothing queues between here and the socket, so this is when the packets leave.
+  rtc::TransportWide* line = state_->line.get();
+  std::uint16_t number =
+      line == nullptr ? std::uint16_t{0} : line->sent(frame.packets.size(), rtc::monotonic_now());
+  const std::size_t room = line == nullptr ? 0 : rtc::AddedExtension::kMaxGrowth;
   GstBufferList* list = gst_buffer_list_new_sized(static_cast<guint>(frame.packets.size()));
   for (std::size_t i = 0; i < frame.packets.size(); ++i) {
     const ByteView packet = frame.packets[i];
-    GstBuffer* buffer = gst_buffer_new_allocate(nullptr, packet.size(), nullptr);
+    GstBuffer* buffer = gst_buffer_new_allocate(nullptr, packet.size() + room, nullptr);
+    std::array<std::uint8_t, 2> value{};
+    rtc::rtp::store_u16(value.data(), number++);
+    const rtc::AddedExtension added{state_->line_id, value};
     GstMapInfo map;
     std::size_t size = 0;
     if (gst_buffer_map(buffer, &map, GST_MAP_WRITE) != FALSE) {
-      size = rewrite.apply(packet, i, {map.data, map.size});
+      size = rewrite.apply(packet, i, {map.data, map.size}, added);
       gst_buffer_unmap(buffer, &map);
     }
     if (size == 0) {
       gst_buffer_unref(buffer);
       continue;
     }
-    if (size != packet.size()) gst_buffer_set_size(buffer, static_cast<gssize>(size));
+    if (size != packet.size() + room) gst_buffer_set_size(buffer, static_cast<gssize>(size));
     GST_BUFFER_PTS(buffer) = pts;
     gst_buffer_list_add(list, buffer);
   }

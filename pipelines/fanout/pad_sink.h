@@ -9,10 +9,12 @@
 #pragma once
 
 #include "core/rtc/fanout/track.h"
+#include "core/rtc/fanout/transport_wide.h"
 #include "elements/glue/gst_ptr.h"
 
 #include <gst/gst.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +41,9 @@ class PadSink final : public rtc::Sink {
   /// Links to a sink pad (webrtcbin's request pad) and sends stream-start, caps and segment.
   /// The peer pad's pipeline runs on use_monotonic_clock().
   bool link(GstPad* sink_pad);
+  /// The viewer agreed to transport-wide feedback: packets carry its numbers in the header
+  /// extension `id`. All sinks of a peer share `line`. Before open().
+  void number_packets(std::shared_ptr<rtc::TransportWide> line, std::uint8_t id);
   /// Frames pass from now on: the peer is connected and its certificate is right.
   void open();
   /// Nothing is pushed and nobody is called any more once it returned. Unlinks. Idempotent.

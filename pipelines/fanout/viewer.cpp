@@ -124,6 +124,7 @@ void Viewer::judge(const rtc::PeerStats& stats) {
   sample.time = now;
   sample.fraction_lost = stats.fraction_lost;
   sample.round_trip = stats.round_trip;
+  sample.line = stats.line;
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - stats_time_);
   if (stats_time_.count() != 0 && elapsed.count() > 0 &&
       stats.bytes_sent > peer_stats_.bytes_sent) {

@@ -112,7 +112,12 @@ Result<> WebrtcbinPeer::send_data(const std::string& label, bool text, ByteView 
 void WebrtcbinPeer::stats(std::function<void(rtc::PeerStats)> done) {
   main_.post([weak = weak_from_this(), done = std::move(done)] {
     const auto self = weak.lock();
-    done(self && self->stage_ != Stage::kClosed ? self->rtcp_.stats() : rtc::PeerStats{});
+    rtc::PeerStats stats;
+    if (self && self->stage_ != Stage::kClosed) {
+      stats = self->rtcp_.stats();
+      stats.line = self->line_->report(rtc::monotonic_now());
+    }
+    done(stats);
   });
 }
 

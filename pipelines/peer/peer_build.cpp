@@ -24,9 +24,6 @@ constexpr guint kMaxStreams = 32;  // SSRCs of one peer: each costs a jitter buf
 bool sends(rtc::Direction d) {
   return d == rtc::Direction::kSendOnly || d == rtc::Direction::kSendRecv;
 }
-bool receives(rtc::Direction d) {
-  return d == rtc::Direction::kRecvOnly || d == rtc::Direction::kSendRecv;
-}
 
 template <class T>
 gulong connect(gpointer object, const char* signal, GCallback callback, std::weak_ptr<T> weak) {
@@ -41,15 +38,10 @@ std::shared_ptr<T> locked(gpointer held) {
   return static_cast<std::weak_ptr<T>*>(held)->lock();
 }
 
-/// Of the sections that are received, for our feedback about all of them goes over one transport.
-int twcc_id(const rtc::sdp::Description* offer, const std::string& mid) {
+int twcc_id(const rtc::sdp::Description* offer, const rtc::MediaPlan& plan) {
   if (offer == nullptr) return kTwccId;
-  const auto index = offer->index_of(mid);
-  if (!index) return 0;
-  for (const auto& extension : offer->media[*index].extensions()) {
-    if (extension.uri == rtc::sdp::kTransportWideCc) return extension.id;
-  }
-  return 0;
+  const auto index = offer->index_of(plan.mid);
+  return index ? rtc::sdp::transport_wide_id(offer->media[*index], plan.codec.payload_type) : 0;
 }
 
 }  // namespace
@@ -98,8 +90,7 @@ Result<> WebrtcbinPeer::build(const std::vector<rtc::MediaPlan>& media,
   }();
   for (const auto& plan : order) {
     if (plan.kind != rtc::MediaKind::kData) {
-      const int twcc = receives(plan.direction) ? twcc_id(offer, plan.mid) : 0;
-      if (auto added = add_section(plan, index, twcc); !added) return added;
+      if (auto added = add_section(plan, index, twcc_id(offer, plan)); !added) return added;
     }
     ++index;
   }
@@ -113,7 +104,9 @@ Result<> WebrtcbinPeer::add_section(const rtc::MediaPlan& plan, std::size_t inde
       to_caps(plan.codec, std::nullopt, we_offer_ ? plan.mid : std::string(), twcc);
   GstWebRTCRTPTransceiver* transceiver = nullptr;
   GstPtr<GstPad> pad;
-  const auto pad_caps = to_caps(plan.codec, ssrc, {}, twcc);
+  // Without the extension: rtpsession would number what we have numbered, in a list that only
+  // feedback shortens (docs/knowledge/webrtcbin.md).
+  const auto pad_caps = to_caps(plan.codec, ssrc, {}, 0);
   if (sending) {
     auto* pad_template =
         gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(webrtcbin_.get()), "sink_%u");
@@ -244,8 +237,32 @@ void WebrtcbinPeer::watch_farewell() {
   connect(decoder.get(), "notify::connection-state", G_CALLBACK(on_dtls_state), weak_from_this());
 }
 
+void WebrtcbinPeer::hear_feedback() {
+  // In front of rtpsession, which would build a structure per packet that nobody asked for.
+  const auto decoder = find_made_by(webrtcbin_.get(), "dtlssrtpdec");
+  if (!decoder) return;
+  const auto pad = GstPtr<GstPad>::adopt(gst_element_get_static_pad(decoder.get(), "rtcp_src"));
+  if (!pad) return;
+  gst_pad_add_probe(
+      pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad*, GstPadProbeInfo* info, gpointer held) {
+        GstMapInfo map;
+        if (gst_buffer_map(GST_PAD_PROBE_INFO_BUFFER(info), &map, GST_MAP_READ) == FALSE) {
+          return GST_PAD_PROBE_OK;
+        }
+        const auto scan = rtc::rtp::find_transport_feedback({map.data, map.size});
+        gst_buffer_unmap(GST_PAD_PROBE_INFO_BUFFER(info), &map);
+        auto& line = **static_cast<std::shared_ptr<rtc::TransportWide>*>(held);
+        for (const auto& feedback : scan.messages) line.heard(feedback, rtc::monotonic_now());
+        return scan.only ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+      },
+      new std::shared_ptr<rtc::TransportWide>(line_),
+      [](gpointer held) { delete static_cast<std::shared_ptr<rtc::TransportWide>*>(held); });
+}
+
 void WebrtcbinPeer::watch_activity() {
   refuse_stray_data();
+  hear_feedback();
   rtcp_.attach(webrtcbin_.get());
   const auto source = find_made_by(webrtcbin_.get(), "nicesrc");
   if (!source) return;

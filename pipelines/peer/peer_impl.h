@@ -64,6 +64,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   void watch_activity();
   void watch_farewell();
   void refuse_stray_data();
+  void hear_feedback();
   void take_apart();
 
   // peer_negotiate.cpp: steps of offer and answer, each ending in the next.
@@ -100,6 +101,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   const std::shared_ptr<Receiving> receiving_ = std::make_shared<Receiving>(guard_);
   std::shared_ptr<Channels> channels_;
   RtcpLink rtcp_;
+  const std::shared_ptr<rtc::TransportWide> line_ = std::make_shared<rtc::TransportWide>();
   SendShortcut shortcut_;
 
   std::vector<rtc::MediaPlan> plan_;

@@ -218,6 +218,16 @@ void WebrtcbinPeer::answer(const std::string& offer, std::vector<rtc::MediaPlan>
 void WebrtcbinPeer::agree(const rtc::sdp::Description& remote, rtc::sdp::Role remote_role) {
   agreed_ = rtc::sdp::agreed(plan_, remote, remote_role);
   receiving_->expect(agreed_, remote);
+  for (const auto& plan : agreed_) {
+    const auto sending = sending_.find(plan.mid);
+    const auto index = remote.index_of(plan.mid);
+    if (sending == sending_.end() || !index) continue;
+    const int id = rtc::sdp::transport_wide_id(remote.media[*index], plan.codec.payload_type);
+    // 15 and above would need the two-byte form, which nobody offers without need (RFC 8285, 4.3).
+    if (id >= 1 && id <= 14) {
+      sending->second.sink->number_packets(line_, static_cast<std::uint8_t>(id));
+    }
+  }
 }
 
 void WebrtcbinPeer::set_remote(GstWebRTCSDPType type, const rtc::sdp::Description& remote,

@@ -27,8 +27,19 @@ CongestionPolicy::Verdict CongestionPolicy::judge(const CongestionSample& sample
     best_next_ = smaller(best_next_, sample.round_trip);
     queueing = sample.round_trip - best_ >= limits_.queueing;
   }
-  if (sample.fraction_lost >= limits_.bad_loss || queueing) return Verdict::kBad;
-  return sample.fraction_lost <= limits_.good_loss ? Verdict::kGood : Verdict::kNeutral;
+  // Receiver reports count what was lost, transport-wide feedback may see it repaired in time:
+  // either is a sign.
+  double lost = sample.fraction_lost;
+  bool waits = false;
+  if (sample.line) {
+    const LineReport& line = *sample.line;
+    lost = std::max(lost, line.fraction_lost);
+    waits = line.queue >= limits_.short_queue;
+    queueing =
+        queueing || line.queue >= limits_.queue || (waits && line.gradient >= limits_.growth);
+  }
+  if (lost >= limits_.bad_loss || queueing) return Verdict::kBad;
+  return lost <= limits_.good_loss && !waits ? Verdict::kGood : Verdict::kNeutral;
 }
 
 void CongestionPolicy::step(Quality to, MonotonicTime now) {

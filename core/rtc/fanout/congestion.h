@@ -7,10 +7,12 @@
 // always of the present, never a delay that grows.
 #pragma once
 
+#include "core/rtc/fanout/transport_wide.h"
 #include "core/rtc/frame.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace sotto::rtc {
 
@@ -22,13 +24,19 @@ struct CongestionSample {
   double fraction_lost = 0;                ///< 0 to 1, of the last report.
   std::chrono::microseconds round_trip{};  ///< Zero: not known.
   std::uint64_t bitrate = 0;               ///< Bits per second sent. Zero: the sample says nothing.
+  /// By transport-wide feedback, where the viewer gives it. It sees a queue fill before anything is
+  /// lost, and in one direction.
+  std::optional<LineReport> line{};
 };
 
 struct CongestionLimits {
   double bad_loss = 0.10;   ///< From here on a line is too thin (GCC halves its rate there too).
   double good_loss = 0.02;  ///< Up to here a line has room.
   std::chrono::milliseconds queueing{300};  ///< Round trip above the best one: a queue is filling.
-  std::chrono::seconds patience{3};         ///< Bad for so long: one step down.
+  std::chrono::milliseconds queue{150};     ///< One way: this much wait for every packet is bad,
+  std::chrono::milliseconds short_queue{40};  ///< so is this much where it grows,
+  double growth = 40;                         ///< by this many milliseconds a second.
+  std::chrono::seconds patience{3};           ///< Bad for so long: one step down.
   std::chrono::seconds settling{4};   ///< After a step reports speak of the past: not looked at.
   std::chrono::seconds recovery{10};  ///< Good for so long: one step up.
   std::chrono::seconds recovery_max{

@@ -46,35 +46,65 @@ bool rename_extensions(std::span<std::uint8_t> area, std::uint16_t profile,
 }  // namespace
 
 std::size_t Rewrite::apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out) const {
-  if (packet.size() < rtp::kFixedHeaderBytes || out.size() < packet.size()) return 0;
-  std::size_t size = packet.size();
+  return apply(packet, index, out, {});
+}
+
+// Written in order: fixed header and CSRCs, what stays of the extensions, what is added, payload.
+std::size_t Rewrite::apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out,
+                           const AddedExtension& added) const {
+  const bool adds = added.id >= 1 && added.id <= 14 && !added.value.empty() &&
+                    added.value.size() <= AddedExtension::kMaxBytes;
+  if (packet.size() < rtp::kFixedHeaderBytes) return 0;
+  if (out.size() < packet.size() + (adds ? AddedExtension::kMaxGrowth : 0)) return 0;
   const std::uint8_t first = packet[0];
-  if ((first & 0x10U) == 0) {
-    std::memcpy(out.data(), packet.data(), size);
-  } else {
+  std::size_t head = rtp::kFixedHeaderBytes + std::size_t{4} * (first & 0x0FU);
+  std::size_t payload = head;
+  std::uint16_t profile = 0xBEDE;
+  std::size_t kept = 0;  // Bytes of the source's elements.
+  if ((first & 0x10U) != 0) {
     const auto header = rtp::parse(packet);
     if (!header) return 0;
-    const std::size_t area_at = header->extension_offset;
-    const std::size_t area_end = area_at + header->extension_size;
+    payload = header->payload_offset;
     const bool rfc8285 =
         header->extension_profile == 0xBEDE || (header->extension_profile & 0xFFF0U) == 0x1000;
-    std::memcpy(out.data(), packet.data(), area_end);
-    if (rfc8285 && rename_extensions(out.subspan(area_at, header->extension_size),
+    std::memcpy(out.data(), packet.data(), payload);
+    if (rfc8285 && rename_extensions(out.subspan(head + 4, header->extension_size),
                                      header->extension_profile, extensions)) {
-      std::memcpy(&out[area_end], packet.data() + area_end, size - area_end);
-    } else {
-      const std::size_t cut = header->extension_size + 4;
-      std::memcpy(&out[area_at - 4], packet.data() + area_end, size - area_end);
-      out[0] = static_cast<std::uint8_t>(first & ~0x10U);
-      size -= cut;
+      profile = header->extension_profile;
+      kept = header->extension_size;
     }
+  } else {
+    if (head > packet.size()) return 0;
+    std::memcpy(out.data(), packet.data(), head);
   }
+  std::size_t elements = kept;
+  if (adds) {
+    std::uint8_t* element = &out[head + 4 + kept];
+    if (profile == 0xBEDE) {
+      *element++ = static_cast<std::uint8_t>(unsigned{added.id} << 4U | (added.value.size() - 1));
+    } else {
+      *element++ = added.id;
+      *element++ = static_cast<std::uint8_t>(added.value.size());
+    }
+    element = std::copy(added.value.begin(), added.value.end(), element);
+    while ((element - &out[head]) % 4 != 0) *element++ = 0;
+    elements = static_cast<std::size_t>(element - &out[head]) - 4;
+  }
+  if (elements != 0) {
+    out[0] = static_cast<std::uint8_t>(first | 0x10U);
+    rtp::store_u16(&out[head], profile);
+    rtp::store_u16(&out[head + 2], static_cast<std::uint16_t>(elements / 4));
+    head += 4 + elements;
+  } else {
+    out[0] = static_cast<std::uint8_t>(first & ~0x10U);
+  }
+  std::memcpy(&out[head], packet.data() + payload, packet.size() - payload);
   if (out[0] >> 6U != 2) return 0;
   out[1] = static_cast<std::uint8_t>((out[1] & 0x80U) | (payload_type & 0x7FU));
   rtp::store_u16(&out[2], static_cast<std::uint16_t>(first_sequence + index));
   rtp::store_u32(&out[4], rtp_time);
   rtp::store_u32(&out[8], ssrc);
-  return size;
+  return head + packet.size() - payload;
 }
 
 }  // namespace sotto::rtc

@@ -16,6 +16,16 @@ namespace sotto::rtc {
 /// RTP header extension ids of the source mapped to the viewer's (RFC 8285). Zero drops one.
 using ExtensionMap = std::array<std::uint8_t, 16>;
 
+/// A header extension of the sender's own, the same size in each packet.
+struct AddedExtension {
+  static constexpr std::size_t kMaxBytes = 8;  ///< Of the value.
+  /// What a packet may grow by: a head of four bytes, the element, padding to four.
+  static constexpr std::size_t kMaxGrowth = 4 + (2 + kMaxBytes + 2);
+
+  std::uint8_t id = 0;  ///< 1 to 14, else nothing is added.
+  ByteView value;       ///< 1 to kMaxBytes.
+};
+
 /// The rewriting of one frame for one viewer. Plain values: a sink applies it while it copies the
 /// packet into its send buffer, so that a packet is touched once.
 struct Rewrite {
@@ -31,6 +41,10 @@ struct Rewrite {
   /// Writes packet number `index` of the frame into `out` and returns its new length, which never
   /// exceeds the original's. `out` must hold packet.size() bytes. Returns 0 for a malformed packet.
   std::size_t apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out) const;
+  /// The same with one extension more; `out` must hold AddedExtension::kMaxGrowth bytes beyond the
+  /// packet's size.
+  std::size_t apply(ByteView packet, std::size_t index, std::span<std::uint8_t> out,
+                    const AddedExtension& added) const;
 };
 
 }  // namespace sotto::rtc

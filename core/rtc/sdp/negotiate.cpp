@@ -66,14 +66,6 @@ Result<Media> narrow_media(const Media& offered, const MediaPlan& plan) {
   std::vector<int> kept = {codec->payload_type};
   if (const auto rtx = media.rtx_of(codec->payload_type)) kept.push_back(*rtx);
   keep_formats(media, kept);
-  // We give feedback about what we receive; what we send carries no transport-wide numbers.
-  if (!receives(plan.direction)) {
-    media.remove("extmap");
-    std::erase_if(media.attributes, [](const Attribute& attribute) {
-      return attribute.name == "rtcp-fb" &&
-             attribute.value.find("transport-cc") != std::string::npos;
-    });
-  }
   // Their direction, less what we do not want: webrtcbin intersects it with the transceiver's.
   media.set_direction(direction_of(receives(plan.direction), sends(plan.direction)));
   return media;
@@ -109,6 +101,19 @@ Media unused_section(const Media& offered, const Media* transport) {
 }
 
 }  // namespace
+
+int transport_wide_id(const Media& media, int payload_type) {
+  const auto feedback = media.values("rtcp-fb");
+  const bool wanted = std::any_of(feedback.begin(), feedback.end(), [&](std::string_view value) {
+    const bool of_codec = value.substr(0, 1) == "*" || leading_number(value) == payload_type;
+    return of_codec && value.find(" transport-cc") != std::string_view::npos;
+  });
+  if (!wanted) return 0;
+  for (const Extension& extension : media.extensions()) {
+    if (extension.uri == kTransportWideCc) return extension.id;
+  }
+  return 0;
+}
 
 Result<Description> narrow(const Description& offer, const std::vector<MediaPlan>& media) {
   Description narrowed = offer;

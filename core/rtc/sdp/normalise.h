@@ -31,6 +31,10 @@ inline constexpr std::string_view kTransportWideCc =
 /// of Opus, no session-level defaults. kInvalid or kUnsupported name what is missing.
 Result<Description> normalise_remote(Description remote, Role role);
 
+/// The header extension id of transport-wide numbers for this codec, where the section names both
+/// the extension and the feedback about it; 0 otherwise.
+int transport_wide_id(const Media& media, int payload_type);
+
 /// The part of a normalised offer that `media` names with a direction other than inactive: one
 /// codec each (by payload type) and its RTX. kInvalid when a mid or payload type is not offered, or
 /// a direction does not fit the offer's.

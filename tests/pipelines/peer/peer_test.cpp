@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a peer promises, proved between two of them.
+#include "core/rtc/rtp/packet.h"
 #include "core/rtc/sdp/candidate.h"
 #include "tests/pipelines/peer/fixture.h"
 #include "tests/pipelines/peer/relay.h"
@@ -79,6 +80,86 @@ TEST_F(PeerTest, BothWaysInOneSection) {
   Packets packets_b(b->subscribe_options("v"), true);
   const auto back = main_.every(20ms, [&] { packets_b.send_to(*from_b); });
   EXPECT_TRUE(feed(*from_a, packets_a, [&] { return at_a->frames >= 5 && at_b->frames >= 5; }));
+}
+
+/// The newest frame's transport-wide number, by the id both sides agreed to.
+std::optional<int> number_in(Counter& counter, std::uint8_t id) {
+  const auto frame = counter.newest();
+  if (frame == nullptr) return std::nullopt;
+  const ByteView packet = frame->packets[0];
+  const auto header = rtc::rtp::parse(packet);
+  const ByteView value = rtc::rtp::find_extension(packet, *header, id);
+  if (value.size() != 2) return std::nullopt;
+  return rtc::rtp::load_u16(value.data());
+}
+
+TEST_F(PeerTest, TransportWideFeedbackTellsHowTheLineFares) {
+  // Offered by us (Janus) and by them (WHEP).
+  for (const bool server_offers : {true, false}) {
+    Ear& server_ear = ear();
+    Ear& viewer_ear = ear();
+    const auto server = make(server_ear);
+    const auto viewer = make(viewer_ear);
+    const auto video = std::make_shared<Counter>();
+    const auto audio = std::make_shared<Counter>();
+    viewer->set_receiver("v", video);
+    viewer->set_receiver("a", audio);
+    const std::vector sends = {plan("v", vp8(), Direction::kSendOnly),
+                               plan("a", opus(), Direction::kSendOnly)};
+    const std::vector takes = {plan("v", vp8(), Direction::kRecvOnly),
+                               plan("a", opus(), Direction::kRecvOnly)};
+    if (server_offers) {
+      connect(*server, sends, server_ear, *viewer, takes, viewer_ear);
+    } else {
+      connect(*viewer, takes, viewer_ear, *server, sends, server_ear);
+    }
+    Packets pictures(server->subscribe_options("v"), true);
+    Packets sound(server->subscribe_options("a"), false);
+    const auto video_sink = server->sink("v");
+    const auto audio_sink = server->sink("a");
+    ASSERT_TRUE(video_sink && audio_sink);
+    const auto ticking = main_.every(20ms, [&] { sound.send_to(*audio_sink); });
+    std::optional<rtc::LineReport> report;
+    EXPECT_TRUE(feed(*video_sink, pictures, [&] {
+      server->stats([&](const rtc::PeerStats& stats) {
+        if (stats.line) report = stats.line;
+      });
+      return report.has_value();
+    })) << server_offers;
+    ASSERT_TRUE(report);
+    EXPECT_GT(report->packets, 5U);
+    EXPECT_EQ(report->fraction_lost, 0);
+    const auto of_video = number_in(*video, 3);
+    const auto of_audio = number_in(*audio, 3);
+    ASSERT_TRUE(of_video && of_audio);
+    EXPECT_NE(*of_video, *of_audio) << "one row of numbers for all of the transport";
+  }
+}
+
+TEST_F(PeerTest, WhoDeclinesTransportWideFeedbackGetsNoNumbers) {
+  Ear& server_ear = ear();
+  Ear& viewer_ear = ear();
+  const auto server = make(server_ear);
+  const auto viewer = make(viewer_ear);
+  const auto video = std::make_shared<Counter>();
+  viewer->set_receiver("v", video);
+  const auto sdp_offer = offer(*server, {plan("v", vp8(), Direction::kSendOnly)});
+  ASSERT_TRUE(sdp_offer);
+  EXPECT_NE(sdp_offer->find(rtc::sdp::kTransportWideCc), std::string::npos);
+  const auto sdp_answer = answer(*viewer, *sdp_offer, {plan("v", vp8(), Direction::kRecvOnly)});
+  ASSERT_TRUE(sdp_answer);
+  auto declined = *rtc::sdp::parse(*sdp_answer);
+  const auto before = declined.media[0].attributes.size();
+  std::erase_if(declined.media[0].attributes, [](const rtc::sdp::Attribute& attribute) {
+    return attribute.name == "extmap" || attribute.value.find("transport-cc") != std::string::npos;
+  });
+  ASSERT_EQ(declined.media[0].attributes.size(), before - 2) << "it had been accepted";
+  ASSERT_TRUE(accept(*server, rtc::sdp::print(declined)));
+  ASSERT_TRUE(until([&] { return server_ear.connected == 1 && viewer_ear.connected == 1; }));
+  const auto sink = server->sink("v");
+  Packets packets(server->subscribe_options("v"), true);
+  EXPECT_TRUE(feed(*sink, packets, [&] { return video->frames >= 5; }));
+  EXPECT_FALSE(number_in(*video, 3));
 }
 
 TEST_F(PeerTest, AWrongCertificateEndsItBeforeAnyFrame) {

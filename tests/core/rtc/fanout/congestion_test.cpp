@@ -153,5 +153,34 @@ TEST(Congestion, ASourceWithoutSmallStreamEndsThatStep) {
   EXPECT_EQ(line.policy_.quality(), kSmall);
 }
 
+/// A line with feedback: no loss, an unchanged round trip, this wait and growth.
+Quality with_queue(CongestionPolicy& policy, int seconds, std::chrono::milliseconds queue,
+                   double gradient, double lost = 0) {
+  static MonotonicTime now = 1000s;
+  for (int i = 0; i < seconds; ++i) {
+    now += 1s;
+    policy.update({now, 0, 40ms, 1'000'000, LineReport{50, lost, queue, gradient}});
+  }
+  return policy.quality();
+}
+
+TEST(Congestion, AQueueOnTheWayOutIsSeenWithoutAnyLoss) {
+  CongestionPolicy standing(true);
+  EXPECT_EQ(with_queue(standing, 5, 160ms, 0), kSmall);
+  CongestionPolicy growing(true);
+  EXPECT_EQ(with_queue(growing, 5, 50ms, 60), kSmall);
+  CongestionPolicy steady(true);
+  EXPECT_EQ(with_queue(steady, 60, 50ms, 0), kFull) << "some wait that does not grow";
+  CongestionPolicy noise(true);
+  EXPECT_EQ(with_queue(noise, 60, 5ms, 60), kFull) << "growth from nothing to next to nothing";
+}
+
+TEST(Congestion, LossThatFeedbackTellsCountsLikeTheReports) {
+  CongestionPolicy policy(true);
+  EXPECT_EQ(with_queue(policy, 5, 0ms, 0, 0.2), kSmall);
+  EXPECT_EQ(with_queue(policy, 30, 50ms, 0), kSmall) << "no way up while packets wait";
+  EXPECT_EQ(with_queue(policy, 30, 0ms, 0), kFull);
+}
+
 }  // namespace
 }  // namespace sotto::rtc

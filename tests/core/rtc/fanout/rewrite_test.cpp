@@ -69,6 +69,65 @@ TEST(RewriteExtensions, IdsAreMappedAndOthersBlanked) {
   EXPECT_EQ(rtp::payload_of(out, *header)[1], 9);
 }
 
+Bytes with_added(const Rewrite& rewrite, ByteView packet, const AddedExtension& added) {
+  Bytes out(packet.size() + AddedExtension::kMaxGrowth);
+  out.resize(rewrite.apply(packet, 0, out, added));
+  return out;
+}
+
+rtp::Builder seen_by_viewer() {
+  return {.payload_type = 102, .sequence = 65534, .timestamp = 123456, .ssrc = 0xAABBCCDD};
+}
+
+TEST(RewriteExtensions, OneOfOursJoinsAPacketWithoutAny) {
+  const Bytes value = {0x12, 0x34};
+  const Bytes source = rtp::Builder{.csrcs = {5}, .payload = {1, 2, 3}, .padding = 2}.build();
+  auto expected = seen_by_viewer();
+  expected.csrcs = {5};
+  expected.extensions = {{3, value}};
+  expected.payload = {1, 2, 3};
+  expected.padding = 2;
+  EXPECT_EQ(with_added(viewer(), source, {3, value}), expected.build());
+}
+
+TEST(RewriteExtensions, OneOfOursReplacesThoseNotAgreedTo) {
+  const Bytes value = {0x12, 0x34};
+  const Bytes source =
+      rtp::Builder{.extensions = {{3, {30, 31, 32, 33, 34}}}, .payload = {7}}.build();
+  auto expected = seen_by_viewer();
+  expected.extensions = {{3, value}};
+  expected.payload = {7};
+  EXPECT_EQ(with_added(viewer(), source, {3, value}), expected.build());
+}
+
+TEST(RewriteExtensions, OneOfOursStandsBesideThoseKeptInEitherForm) {
+  const Bytes value = {0x12, 0x34};
+  Rewrite rewrite = viewer();
+  rewrite.extensions[4] = 6;
+  for (const std::size_t size : {3U, 17U}) {  // 17 bytes need the two-byte form.
+    const Bytes kept(size, 0x41);
+    const Bytes source = rtp::Builder{.extensions = {{4, kept}}, .payload = {7, 8}}.build();
+    const Bytes out = with_added(rewrite, source, {3, value});
+    const auto header = rtp::parse(out);
+    ASSERT_TRUE(header) << size;
+    const auto ours = rtp::find_extension(out, *header, 3);
+    const auto theirs = rtp::find_extension(out, *header, 6);
+    EXPECT_EQ(Bytes(ours.begin(), ours.end()), value) << size;
+    EXPECT_EQ(Bytes(theirs.begin(), theirs.end()), kept) << size;
+    const auto payload = rtp::payload_of(out, *header);
+    EXPECT_EQ(Bytes(payload.begin(), payload.end()), (Bytes{7, 8})) << size;
+  }
+}
+
+TEST(RewriteExtensions, WhatDoesNotFitIsNotWritten) {
+  const Bytes value = {0x12, 0x34};
+  const Bytes source = rtp::Builder{.payload = {1}}.build();
+  Bytes tight(source.size() + AddedExtension::kMaxGrowth - 1);
+  EXPECT_EQ(viewer().apply(source, 0, tight, {3, value}), 0U);
+  EXPECT_EQ(with_added(viewer(), source, {15, value}).size(), source.size()) << "15 is reserved";
+  EXPECT_EQ(with_added(viewer(), source, {3, Bytes(9)}).size(), source.size()) << "too long";
+}
+
 TEST(RewriteExtensions, NothingLeftTakesTheExtensionAway) {
   const Bytes source =
       rtp::Builder{.csrcs = {5}, .extensions = {{3, {30, 31}}}, .payload = {1, 2, 3}}.build();

@@ -396,9 +396,12 @@ TEST_F(TrackTest, ASinkThatHangsDelaysNeitherTheSourceNorOtherWorkers) {
   std::mutex mutex;
   std::condition_variable released;
   bool hang = true;
+  bool hanging = false;
   const auto stuck = viewer();
   stuck->during_send([&] {
     std::unique_lock lock(mutex);
+    hanging = true;
+    bell_.ring();
     released.wait(lock, [&] { return !hang; });
   });
   const auto good = viewer();
@@ -411,6 +414,10 @@ TEST_F(TrackTest, ASinkThatHangsDelaysNeitherTheSourceNorOtherWorkers) {
     ASSERT_TRUE(good->wait_for(pushed));
   };
   push(true);
+  ASSERT_TRUE(bell_.wait([&] {
+    const std::lock_guard lock(mutex);
+    return hanging;
+  }));
   for (int i = 0; i < 200; ++i) push(false);
   {
     const std::lock_guard lock(mutex);

@@ -158,7 +158,8 @@ TEST(Narrow, LeavesTheChosenCodecAndItsRtx) {
   EXPECT_EQ(video.formats, "120 121");
   EXPECT_EQ(video.values("rtpmap").size(), 2U);
   EXPECT_EQ(video.codecs()[0].name, "VP8");
-  EXPECT_TRUE(video.extensions().empty());
+  ASSERT_EQ(video.extensions().size(), 1U) << "of the extensions the one that engines act on";
+  EXPECT_EQ(transport_wide_id(video, 120), 3);
   EXPECT_EQ(video.values("candidate").size(), 1U) << "the candidates move with the transport";
   EXPECT_EQ(narrowed->bundle(), std::vector<std::string>{"1"});
 }
@@ -169,6 +170,23 @@ TEST(Narrow, KeepsTransportWideFeedbackForWhatWeReceive) {
   ASSERT_TRUE(narrowed) << narrowed.error().message;
   ASSERT_EQ(narrowed->media[0].extensions().size(), 1U);
   EXPECT_EQ(narrowed->media[0].extensions()[0].uri, kTransportWideCc);
+}
+
+TEST(TransportWideId, NeedsTheExtensionAndTheFeedbackOfTheCodec) {
+  auto video = offer_of("chromium-offer").media[1];
+  EXPECT_EQ(transport_wide_id(video, 120), 3);
+  EXPECT_EQ(transport_wide_id(video, 121), 0) << "nothing is fed back about this one";
+  auto without = video;
+  std::erase_if(without.attributes, [](const Attribute& attribute) {
+    return attribute.value.find(kTransportWideCc) != std::string::npos;
+  });
+  EXPECT_EQ(transport_wide_id(without, 120), 0);
+  std::erase_if(video.attributes, [](const Attribute& attribute) {
+    return attribute.value.find("transport-cc") != std::string::npos;
+  });
+  EXPECT_EQ(transport_wide_id(video, 120), 0);
+  video.attributes.push_back({"rtcp-fb", "* transport-cc"});
+  EXPECT_EQ(transport_wide_id(video, 120), 3);
 }
 
 TEST(Narrow, RefusesPlansTheOfferDoesNotAllow) {
