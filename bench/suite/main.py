@@ -9,11 +9,13 @@ import sys
 
 import camera
 import common
+import e2ee_browser
 import fanout
 import join
 import tables
 
-BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera, "tables": tables}
+BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera,
+              "e2ee-browser": e2ee_browser, "tables": tables}
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.list:
         for name, module in BENCHMARKS.items():
-            print(f"{name:10} {module.__doc__.splitlines()[0]}")
+            print(f"{name:13} {module.__doc__.splitlines()[0]}")
         return 0
     if options.name is None:
         parser.print_help()

@@ -241,10 +241,10 @@ export class SealingKey {
   }
 
   /**
-   * `lead ‖ header ‖ ciphertext ‖ tag`; `metadata` is authenticated beside the header. The counter
+   * `lead ‖ header ‖ ciphertext ‖ tag ‖ tail`; `metadata` is authenticated beside the header. The counter
    * moves on even when sealing fails, and at its end nothing is sealed any more.
    */
-  async seal(plain, metadata = NOTHING, lead = NOTHING) {
+  async seal(plain, metadata = NOTHING, lead = NOTHING, tail = NOTHING) {
     if (plain.length > MAX_FRAME_BYTES) throw new SealError('too-large', 'The frame is too large.');
     const ctr = this.#ctr;
     if (ctr > MAX_U64) throw new SealError('exhausted', 'This key has counted to its end.');
@@ -252,10 +252,12 @@ export class SealingKey {
     const header = encodeHeader(this.kid, ctr);
     const { aead, salt } = this.#cipher;
     const sealed = await aead.seal(nonceOf(salt, ctr), join(header, metadata), plain);
-    const out = new Uint8Array(lead.length + header.length + sealed.length);
+    const start = lead.length + header.length;
+    const out = new Uint8Array(start + sealed.length + tail.length);
     out.set(lead);
     out.set(header, lead.length);
-    out.set(sealed, lead.length + header.length);
+    out.set(sealed, start);
+    out.set(tail, start + sealed.length);
     return out;
   }
 }

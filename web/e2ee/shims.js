@@ -8,15 +8,25 @@ const NOTHING = new Uint8Array(0);
 const START_CODE = Uint8Array.of(0, 0, 0, 1);
 const H264_KEY = Uint8Array.of(0x65, 0x88, 0x80); // An IDR slice whose first_mb_in_slice reads 0.
 const H264_DELTA = Uint8Array.of(0x41, 0x9a, 0x20);
-const H264_END = 0x80; // Payloaders take trailing zeros away; this stands behind them.
+const H264_END = Uint8Array.of(0x80); // Payloaders take trailing zeros away; this stands behind them.
 const MAX_NAL_UNITS = 4096; // A slice per macroblock row is 68 at 1080p.
 const AV1_KEY = 0x0a; // A sequence header OBU with a size field.
 const AV1_DELTA = 0x32; // A frame OBU with a size field.
 
 const malformed = (text) => new SealError('malformed', text);
 
-// A codec has wrap(frame): {lead, metadata, finish?}, where the sealed frame is
-// finish(lead ‖ ciphertext), and unwrap(sealed): {metadata, sealed}.
+// A codec has wrap(frame): {lead, metadata, tail?, finish?}, where the sealed frame is
+// finish(lead ‖ ciphertext ‖ tail), and unwrap(sealed): {metadata, sealed}.
+
+function join(parts) {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
 
 // VP8 and VP9: the frame's own first bytes ----------------------------------------------------
 
@@ -62,15 +72,18 @@ function nalUnits(bytes) {
     while (last > unit[0] && bytes[last - 1] === 0) last -= 1;
     unit[1] = last;
   };
-  let at = bytes.indexOf(0);
-  while (at >= 0 && at + 2 < bytes.length) {
-    if (bytes[at + 1] === 0 && bytes[at + 2] === 1) {
-      close(at);
+  for (let at = 2; at < bytes.length;) {
+    const last = bytes[at];
+    if (last > 1) {
+      at += 3; // Neither this nor the next two bytes can end a start code that this one is part of.
+    } else if (last === 1 && bytes[at - 1] === 0 && bytes[at - 2] === 0) {
+      close(at - 2);
       if (units.length === MAX_NAL_UNITS) throw malformed('Too many NAL units.');
-      units.push([at + 3, bytes.length]);
-      at += 2;
+      units.push([at + 1, bytes.length]);
+      at += 3;
+    } else {
+      at += 1;
     }
-    at = bytes.indexOf(0, at + 1);
   }
   close(bytes.length);
   return units.filter(([start, end]) => end > start);
@@ -79,13 +92,15 @@ function nalUnits(bytes) {
 /** Emulation prevention (ISO 14496-10, 7.4.1): no 000000 to 000003 in what comes out. */
 export function escape(bytes) {
   const places = [];
-  let at = bytes.indexOf(0); // Looks for zeros natively instead of stepping.
-  while (at >= 0 && at + 2 < bytes.length) {
-    if (bytes[at + 1] === 0 && bytes[at + 2] <= 3) {
-      places.push(at + 2);
+  for (let at = 2; at < bytes.length;) {
+    if (bytes[at] > 3) {
+      at += 3; // It ends no pattern, nor can one begin before it and end behind it.
+    } else if (bytes[at - 1] === 0 && bytes[at - 2] === 0) {
+      places.push(at);
+      at += 2; // The byte itself may be the first zero of the next.
+    } else {
       at += 1;
     }
-    at = bytes.indexOf(0, at + 1);
   }
   if (places.length === 0) return bytes;
   const out = new Uint8Array(bytes.length + places.length);
@@ -101,13 +116,15 @@ export function escape(bytes) {
 
 export function unescape(bytes) {
   const places = [];
-  let at = bytes.indexOf(0);
-  while (at >= 0 && at + 2 < bytes.length) {
-    if (bytes[at + 1] === 0 && bytes[at + 2] === 3) {
-      places.push(at + 2);
-      at += 2;
+  for (let at = 2; at < bytes.length;) {
+    if (bytes[at] > 3) {
+      at += 3;
+    } else if (bytes[at] === 3 && bytes[at - 1] === 0 && bytes[at - 2] === 0) {
+      places.push(at);
+      at += 3;
+    } else {
+      at += 1;
     }
-    at = bytes.indexOf(0, at + 1);
   }
   if (places.length === 0) return bytes;
   const out = new Uint8Array(bytes.length - places.length);
@@ -128,21 +145,15 @@ const h264 = {
     const isKey = units.some((unit) => type(unit) === 5);
     const sets = isKey ? units.filter((unit) => type(unit) === 7 || type(unit) === 8) : [];
     const metadata = isKey ? H264_KEY : H264_DELTA;
+    const lead = join([...sets.flatMap(([start, end]) => [START_CODE, frame.subarray(start, end)]), START_CODE, metadata]);
     return {
-      lead: NOTHING,
+      lead,
       metadata,
-      finish(sealed) {
-        const ended = new Uint8Array(sealed.length + 1);
-        ended.set(sealed);
-        ended[sealed.length] = H264_END;
-        const parts = sets.flatMap(([start, end]) => [START_CODE, frame.subarray(start, end)]);
-        parts.push(START_CODE, metadata, escape(ended));
-        const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-        parts.reduce((at, part) => {
-          out.set(part, at);
-          return at + part.length;
-        }, 0);
-        return out;
+      tail: H264_END,
+      finish(bytes) {
+        const rest = bytes.subarray(lead.length);
+        const escaped = escape(rest);
+        return escaped === rest ? bytes : join([lead, escaped]); // Mostly there is nothing to escape.
       },
     };
   },
@@ -153,7 +164,7 @@ const h264 = {
     const metadata = [H264_KEY, H264_DELTA].find((shim) => shim.every((byte, index) => unit[index] === byte));
     if (!metadata) throw malformed('The NAL unit is not a sealed one.');
     const ended = unescape(unit.subarray(metadata.length));
-    if (ended[ended.length - 1] !== H264_END) throw malformed('The sealed NAL unit is cut off.');
+    if (ended[ended.length - 1] !== H264_END[0]) throw malformed('The sealed NAL unit is cut off.');
     return { metadata, sealed: ended.subarray(0, ended.length - 1) };
   },
 };
@@ -245,8 +256,8 @@ export const canSeal = (mimeType) => CODECS.has(String(mimeType).toLowerCase());
 /** Seals a whole encoded frame with a SealingKey. */
 export async function sealFrame(mimeType, key, frame) {
   if (frame.length > MAX_FRAME_BYTES) throw new SealError('too-large', 'The frame is too large.');
-  const { lead, metadata, finish } = shimFor(mimeType).wrap(frame);
-  const sealed = await key.seal(frame, metadata, lead);
+  const { lead, metadata, tail, finish } = shimFor(mimeType).wrap(frame);
+  const sealed = await key.seal(frame, metadata, lead, tail);
   return finish ? finish(sealed) : sealed;
 }
 

@@ -48,6 +48,8 @@ export const tests = {
     assert.match(link, /\/watch\.html\?id=stage#k=5\.[\w-]{43}$/);
     assert.equal(await textOf(page, '#seal'), 'Sealed end to end');
     assert.deepEqual(await accessibilityFaults(page), []);
+    await page.setViewport({ width: 390, height: 900 }); // A link is one long word.
+    assert.deepEqual(await accessibilityFaults(page), []);
 
     const viewer = await visit(fixture, link);
     await mark(viewer, 'sealed');
