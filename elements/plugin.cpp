@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Registration of every element, and nothing else.
+#include "elements/e2ee/gste2eedecrypt.h"
+#include "elements/e2ee/gste2eeencrypt.h"
 #include "elements/whep/gstwhepsrc.h"
 #include "elements/whip/gstwhipsink.h"
 
@@ -12,6 +14,8 @@ gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = TRUE;
   registered &= GST_ELEMENT_REGISTER(whip_sink, plugin);
   registered &= GST_ELEMENT_REGISTER(whep_src, plugin);
+  registered &= GST_ELEMENT_REGISTER(e2ee_encrypt, plugin);
+  registered &= GST_ELEMENT_REGISTER(e2ee_decrypt, plugin);
   return registered;
 }
 

@@ -72,23 +72,28 @@ std::uint64_t random_kid() {
   }
 }
 
-FrameSealer::FrameSealer(Codec codec, sframe::Sealer outer, std::optional<sframe::Sealer> inner)
-    : codec_(codec), outer_(std::move(outer)), inner_(std::move(inner)) {}
+FrameSealer::FrameSealer(Codec codec, std::optional<sframe::Sealer> outer,
+                         std::optional<sframe::Sealer> inner)
+    : codec_(codec),
+      outer_(std::move(outer)),
+      inner_(std::move(inner)),
+      two_layers_(inner_.has_value()) {}
 
 Verdict FrameSealer::seal(ByteView frame, Output& output) {
   if (frame.empty() || frame.size() > kMaxFrameBytes) return Verdict::kMalformed;
   const auto shim = shim_of(codec_, frame);
   if (!shim) return Verdict::kMalformed;
+  if (!outer_ || (two_layers_ && !inner_)) return Verdict::kNoKey;
 
   auto plaintext = frame;
   std::size_t written = 0;
-  if (inner_) {
+  if (two_layers_) {
     grow(inner_sealed_, inner_->sealed_size(frame.size()));
     const auto verdict = inner_->seal(frame, InnerMetadata(codec_).view(), inner_sealed_, written);
     if (verdict != Verdict::kOk) return verdict;
     plaintext = ByteView(inner_sealed_).first(written);
   }
-  const auto size = outer_.sealed_size(plaintext.size());
+  const auto size = outer_->sealed_size(plaintext.size());
 
   if (!has_nal_units(codec_)) {
     const auto length = codec_ == Codec::kAv1 ? leb128(size) : Leb128{};
@@ -97,13 +102,13 @@ Verdict FrameSealer::seal(ByteView frame, Output& output) {
     if (out.size() < total) return Verdict::kMalformed;
     auto* at = put(shim->view(), out.data());
     at = put({length.bytes.data(), length.size}, at);
-    const auto verdict = outer_.seal(plaintext, shim->view(), {at, size}, written);
+    const auto verdict = outer_->seal(plaintext, shim->view(), {at, size}, written);
     if (verdict == Verdict::kOk) output.commit(total);
     return verdict;
   }
 
   grow(outer_sealed_, size + 1);
-  const auto verdict = outer_.seal(plaintext, shim->view(), outer_sealed_, written);
+  const auto verdict = outer_->seal(plaintext, shim->view(), outer_sealed_, written);
   if (verdict != Verdict::kOk) return verdict;
   outer_sealed_[written] = kNalEnd;
   const auto body = ByteView(outer_sealed_).first(written + 1);
@@ -126,7 +131,7 @@ Verdict FrameSealer::seal(ByteView frame, Output& output) {
 
 FrameOpener::FrameOpener(Codec codec, std::shared_ptr<sframe::KeyStore> outer,
                          std::shared_ptr<sframe::KeyStore> inner)
-    : codec_(codec), outer_(std::move(outer)) {
+    : codec_(codec), outer_(std::move(outer)), two_layers_(inner != nullptr) {
   if (inner) inner_.emplace(std::move(inner));
 }
 
@@ -159,7 +164,7 @@ FrameOpener::Opened FrameOpener::open(ByteView sealed, Output& output) {
   opened.keyframe = shim.keyframe;
 
   std::size_t written = 0;
-  if (!inner_) {
+  if (!two_layers_) {
     const auto out = output.reserve(body.size());
     opened.verdict = outer_.open(body, shim.view(), out, written, opened.kid);
   } else {

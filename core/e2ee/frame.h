@@ -36,17 +36,25 @@ bool is_dtx(Codec codec, ByteView frame);
 class FrameSealer {
  public:
   /// `inner`, when given, seals the frame first, under a secret of its own.
-  FrameSealer(Codec codec, sframe::Sealer outer, std::optional<sframe::Sealer> inner = {});
+  explicit FrameSealer(Codec codec, std::optional<sframe::Sealer> outer = {},
+                       std::optional<sframe::Sealer> inner = {});
 
-  const sframe::Sealer& outer() const { return outer_; }
+  /// Keys may change between frames, and so may the codec: counters go on.
+  void set_outer(std::optional<sframe::Sealer> outer) { outer_ = std::move(outer); }
+  void set_inner(std::optional<sframe::Sealer> inner) { inner_ = std::move(inner); }
+  void set_codec(Codec codec) { codec_ = codec; }
+  /// Whether frames need both layers; on by itself when an inner key was given.
+  void set_two_layers(bool wanted) { two_layers_ = wanted; }
+  const std::optional<sframe::Sealer>& outer() const { return outer_; }
   const std::optional<sframe::Sealer>& inner() const { return inner_; }
-  /// kMalformed: the frame is not one of this codec.
+  /// kMalformed: the frame is not one of this codec. kNoKey: a layer's key is missing.
   sframe::Verdict seal(ByteView frame, Output& output);
 
  private:
   Codec codec_;
-  sframe::Sealer outer_;
+  std::optional<sframe::Sealer> outer_;
   std::optional<sframe::Sealer> inner_;
+  bool two_layers_;
   Bytes inner_sealed_;  // Kept between frames: nothing is allocated once they are large enough.
   Bytes outer_sealed_;
 };
@@ -57,6 +65,11 @@ class FrameOpener {
   /// `inner`, when given, holds the keys of a second layer, which every frame then must have.
   FrameOpener(Codec codec, std::shared_ptr<sframe::KeyStore> outer,
               std::shared_ptr<sframe::KeyStore> inner = {});
+
+  /// Windows against replay stay.
+  void set_codec(Codec codec) { codec_ = codec; }
+  /// Whether frames must have both layers; only with a store for the inner one.
+  void set_two_layers(bool wanted) { two_layers_ = wanted && inner_.has_value(); }
 
   struct Opened {
     sframe::Verdict verdict = sframe::Verdict::kMalformed;
@@ -70,6 +83,7 @@ class FrameOpener {
   Codec codec_;
   sframe::OpenerTable outer_;
   std::optional<sframe::OpenerTable> inner_;
+  bool two_layers_;
   Bytes body_;
   Bytes inner_sealed_;
 };

@@ -41,7 +41,7 @@ class EveryElement : public testing::TestWithParam<std::string> {
 
 TEST(Plugin, HasItsElements) {
   const auto names = factories();
-  for (const char* name : {"whip-sink", "whep-src"}) {
+  for (const char* name : {"whip-sink", "whep-src", "e2ee-encrypt", "e2ee-decrypt"}) {
     EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
   }
 }
@@ -99,7 +99,8 @@ TEST_P(EveryElement, SecretsCannotBeReadBack) {
   for (auto* spec : properties(element.get())) {
     const std::string name = spec->name;
     const bool secret = name == "auth-token" || name.find("password") != std::string::npos ||
-                        name.find("secret") != std::string::npos || name == "key";
+                        name.find("secret") != std::string::npos || name == "key" ||
+                        name == "second-key";
     EXPECT_FALSE(secret && (spec->flags & G_PARAM_READABLE) != 0) << name;
   }
 }

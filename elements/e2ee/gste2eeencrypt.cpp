@@ -1,0 +1,604 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-e2ee-encrypt
+ * @title: e2ee-encrypt
+ * @short_description: Seals encoded frames so that only holders of the key can see them
+ *
+ * Stands between encoder and payloader. Each frame becomes a small clear shim, which payloaders can
+ * live with, and the SFrame ciphertext (RFC 9605) of the whole frame; `docs/encodings.md` gives
+ * every byte. Stock payloaders and whip-sink take the result; put no parser behind this element.
+ *
+ * |[
+ *   encoder ─► e2ee-encrypt ─► rtp…pay ─► … server … ─► rtp…depay ─► e2ee-decrypt ─► decoder
+ * ]|
+ *
+ * Without a key no frame passes; the element message `key-needed` says so. Keys come from
+ *
+ * - `key-file`, which `sotto keys new` writes: every start of every element draws a KID of its own,
+ *   so that no two runs ever share a key, and draws another after 2^24 frames;
+ * - the `key` property or the action signal `set-key (kid, suite, key)`. Each (KID, key) may be
+ * given to one sender of one track only, once; its counter goes on when the element is stopped and
+ *   started. The element refuses one that it used before.
+ *
+ * Either may be changed while playing; `key-changed` (fields `kid`, `suite`) is posted with the
+ * first frame under the new key. `second-key-file`, `second-key` and `set-second-key` add an inner
+ * layer from an independent secret. `clear-keys` wipes all keys: nothing passes until new ones are
+ * given.
+ *
+ * The output has the field `e2ee=(string)sframe` in its caps. Payloaders drop it, and so a decoder
+ * behind a depayloader would accept ciphertext: `caps-mode=strict` gives caps that nothing but
+ * e2ee-decrypt takes, for use within one process.
+ *
+ * ## Example
+ * |[
+ * gst-launch-1.0 videotestsrc is-live=true ! vp8enc deadline=1 keyframe-max-dist=60 ! \
+ *   e2ee-encrypt key-file=test.key ! whip-sink location=http://localhost:8080/whip/test
+ * ]|
+ */
+#include "elements/e2ee/gste2eeencrypt.h"
+
+#include "core/e2ee/frame.h"
+#include "core/e2ee/key_file.h"
+#include "core/e2ee/key_message.h"
+#include "elements/e2ee/buffer.h"
+#include "elements/e2ee/caps.h"
+
+#include <sodium.h>
+
+#include <array>
+#include <mutex>
+#include <set>
+#include <string>
+
+GST_DEBUG_CATEGORY_STATIC(gst_e2ee_encrypt_debug);
+#define GST_CAT_DEFAULT gst_e2ee_encrypt_debug
+
+namespace {
+
+using sotto::ByteView;
+using sotto::CapsMode;
+using sotto::Error;
+using sotto::ErrorCode;
+using sotto::GstPtr;
+using sotto::Limiter;
+using sotto::Result;
+using sotto::e2ee::FileKey;
+using sotto::e2ee::FrameSealer;
+using sotto::sframe::Sealer;
+using sotto::sframe::Verdict;
+
+enum Property {
+  kPropKeyFile = 1,
+  kPropSecondKeyFile,
+  kPropKey,
+  kPropSecondKey,
+  kPropCapsMode,
+  kPropStats,
+};
+
+constexpr auto kDefaultCapsMode = CapsMode::kCompatible;
+// After this many frames a key file's sender draws another KID: far below AES-GCM's limits.
+constexpr std::uint64_t kFramesPerKid = 1ULL << 24U;
+constexpr std::size_t kMaxUsedKeys = 65536;  // Remembered; a rotation every second for 18 hours.
+
+GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(SOTTO_E2EE_CODEC_CAPS));
+GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                            GST_STATIC_CAPS(SOTTO_E2EE_CODEC_CAPS "; " SOTTO_E2EE_STRICT_CAPS));
+
+GType caps_mode_type() {
+  static const GEnumValue kValues[] = {
+      {static_cast<gint>(CapsMode::kCompatible), "The codec's caps with e2ee=sframe", "compatible"},
+      {static_cast<gint>(CapsMode::kStrict), "application/x-e2ee", "strict"},
+      {0, nullptr, nullptr}};
+  static const GType kType = g_enum_register_static("GstE2eeCapsMode", kValues);
+  return kType;
+}
+
+/// The layer that payloaders see, and the one within it.
+enum class Layer { kOuter, kInner };
+
+using Fingerprint = std::array<std::uint8_t, 16>;
+
+Fingerprint fingerprint(sotto::sframe::Suite suite, guint64 kid, ByteView key) {
+  Fingerprint out;
+  const auto number = static_cast<guint16>(suite);
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, out.size());
+  crypto_generichash_update(&state, reinterpret_cast<const guint8*>(&number), sizeof number);
+  crypto_generichash_update(&state, reinterpret_cast<const guint8*>(&kid), sizeof kid);
+  crypto_generichash_update(&state, key.data(), key.size());
+  crypto_generichash_final(&state, out.data(), out.size());
+  sodium_memzero(&state, sizeof state);
+  return out;
+}
+
+/// How one layer gets its keys.
+struct LayerKeys {
+  std::string path;  // key-file
+  FileKey file;      // What was in it; empty when the key came another way.
+  Fingerprint current{};
+  std::set<Fingerprint> used;
+};
+
+struct Stats {
+  guint64 frames = 0;
+  guint64 bytes_in = 0;
+  guint64 bytes_out = 0;
+  guint64 dropped = 0;
+  guint64 refused = 0;
+  guint64 dtx = 0;
+  guint64 keys = 0;
+};
+
+}  // namespace
+
+struct GstE2eeEncryptPrivate {
+  std::mutex mutex;  // Protects everything below; nothing is pushed, posted or emitted under it.
+  LayerKeys outer;
+  LayerKeys inner;
+  FrameSealer sealer{sotto::e2ee::Codec::kVp8};
+  CapsMode caps_mode = kDefaultCapsMode;
+  sotto::e2ee::Codec codec = sotto::e2ee::Codec::kVp8;
+  Stats stats;
+  guint64 announced = 0;  // How many keys key-changed was posted for.
+  Limiter needed;
+  bool warned = false;
+};
+
+struct _GstE2eeEncrypt {
+  GstBaseTransform parent;
+  GstE2eeEncryptPrivate* priv;
+};
+
+G_DEFINE_FINAL_TYPE(GstE2eeEncrypt, gst_e2ee_encrypt, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE(e2ee_encrypt, "e2ee-encrypt", GST_RANK_NONE, GST_TYPE_E2EE_ENCRYPT)
+
+namespace {
+
+LayerKeys& keys_of(GstE2eeEncryptPrivate& priv, Layer layer) {
+  return layer == Layer::kOuter ? priv.outer : priv.inner;
+}
+
+/// Puts a key in; with the lock held.
+Result<> use_key(GstE2eeEncryptPrivate& priv, Layer layer, sotto::sframe::Suite suite, guint64 kid,
+                 ByteView key) {
+  auto& keys = keys_of(priv, layer);
+  const auto print = fingerprint(suite, kid, key);
+  const auto& now = layer == Layer::kOuter ? priv.sealer.outer() : priv.sealer.inner();
+  if (now && print == keys.current) return {};  // Its counter goes on.
+  if (keys.used.count(print) != 0) {
+    return sotto::fail(ErrorCode::kConflict, "this KID and key were used before");
+  }
+  if (keys.used.size() >= kMaxUsedKeys) {
+    return sotto::fail(ErrorCode::kTooLarge, "too many keys for one element; make a new one");
+  }
+  auto sealer = Sealer::make(suite, kid, key);
+  if (!sealer) return tl::unexpected<Error>(sealer.error());
+  keys.used.insert(print);
+  keys.current = print;
+  if (layer == Layer::kOuter) {
+    priv.sealer.set_outer(std::move(*sealer));
+  } else {
+    priv.sealer.set_inner(std::move(*sealer));
+    priv.sealer.set_two_layers(true);
+  }
+  ++priv.stats.keys;
+  return {};
+}
+
+/// A new KID under the file's key; with the lock held.
+Result<> draw(GstE2eeEncryptPrivate& priv, Layer layer) {
+  const auto& keys = keys_of(priv, layer);
+  return use_key(priv, layer, keys.file.suite, sotto::e2ee::random_kid(), keys.file.key.view());
+}
+
+void forget(GstE2eeEncryptPrivate& priv, Layer layer) {
+  if (layer == Layer::kOuter) {
+    priv.sealer.set_outer({});
+  } else {
+    priv.sealer.set_inner({});
+  }
+  keys_of(priv, layer).file = {};
+}
+
+/// Reads the file of a layer anew. What was there before is gone, whether it works or not.
+Result<> load(GstE2eeEncrypt* self, Layer layer) {
+  auto& priv = *self->priv;
+  std::string path;
+  {
+    const std::lock_guard lock(priv.mutex);
+    path = keys_of(priv, layer).path;
+  }
+  auto file = sotto::e2ee::read_key_file(path);
+  const std::lock_guard lock(priv.mutex);
+  forget(priv, layer);
+  if (layer == Layer::kInner) priv.sealer.set_two_layers(true);
+  if (!file) return tl::unexpected<Error>(file.error());
+  keys_of(priv, layer).file = std::move(*file);
+  return draw(priv, layer);
+}
+
+void post_error(GstE2eeEncrypt* self, const Error& error) {
+  if (error.code == ErrorCode::kNotFound) {
+    GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", error.message.c_str()), (nullptr));
+  } else {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.message.c_str()), (nullptr));
+  }
+}
+
+bool set_key(GstE2eeEncrypt* self, Layer layer, guint64 kid, guint suite, ByteView key) {
+  const auto* info =
+      suite > G_MAXUINT16 ? nullptr : sotto::sframe::find_suite(static_cast<guint16>(suite));
+  if (info == nullptr) {
+    GST_WARNING_OBJECT(self, "key refused: unknown cipher suite %u", suite);
+    return false;
+  }
+  const std::lock_guard lock(self->priv->mutex);
+  const auto used = use_key(*self->priv, layer, info->suite, kid, key);
+  if (!used) {
+    GST_WARNING_OBJECT(self, "key refused: %s", used.error().message.c_str());
+    return false;
+  }
+  keys_of(*self->priv, layer).file = {};
+  return true;
+}
+
+void set_key_message(GstE2eeEncrypt* self, Layer layer, const GValue* value) {
+  auto* bytes = static_cast<GBytes*>(g_value_get_boxed(value));
+  if (bytes == nullptr) {
+    const std::lock_guard lock(self->priv->mutex);
+    forget(*self->priv, layer);
+    return;
+  }
+  gsize size = 0;
+  const auto* data = static_cast<const guint8*>(g_bytes_get_data(bytes, &size));
+  const auto message = sotto::e2ee::parse_key_message({data, size});
+  if (!message) {
+    post_error(self, message.error());
+  } else if (!set_key(self, layer, message->kid, static_cast<guint>(message->suite),
+                      message->key.view())) {
+    post_error(self, {ErrorCode::kConflict, "the key was refused"});
+  }
+}
+
+void set_key_file(GstE2eeEncrypt* self, Layer layer, const GValue* value) {
+  const char* path = g_value_get_string(value);
+  bool running = false;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    auto& keys = keys_of(*self->priv, layer);
+    keys.path = path == nullptr ? "" : path;
+    GST_OBJECT_LOCK(self);
+    running = GST_STATE(self) >= GST_STATE_PAUSED;
+    GST_OBJECT_UNLOCK(self);
+    if (keys.path.empty()) {
+      if (!keys.file.key.empty()) forget(*self->priv, layer);
+      if (layer == Layer::kInner) self->priv->sealer.set_two_layers(false);
+      return;
+    }
+  }
+  if (!running) return;  // Read at the start.
+  if (const auto loaded = load(self, layer); !loaded) post_error(self, loaded.error());
+}
+
+void post(GstE2eeEncrypt* self, GstStructure* structure) {
+  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
+}
+
+void report_missing_key(GstE2eeEncrypt* self) {
+  guint64 count = 0;
+  bool warn = false;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    count = self->priv->needed.pass();
+    warn = count != 0 && !std::exchange(self->priv->warned, true);
+  }
+  if (count == 0) return;
+  post(self, gst_structure_new("key-needed", "dropped", G_TYPE_UINT64, count, nullptr));
+  if (warn) {
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No key: no frame passes."),
+                        ("set key-file, or a key by set-key"));
+  }
+}
+
+GstStructure* stats_of(GstE2eeEncryptPrivate& priv) {
+  const std::lock_guard lock(priv.mutex);
+  const auto& stats = priv.stats;
+  auto* out = gst_structure_new(
+      "e2ee-encrypt-stats", "frames", G_TYPE_UINT64, stats.frames, "bytes-in", G_TYPE_UINT64,
+      stats.bytes_in, "bytes-out", G_TYPE_UINT64, stats.bytes_out, "dropped-without-key",
+      G_TYPE_UINT64, stats.dropped, "refused", G_TYPE_UINT64, stats.refused, "dropped-dtx",
+      G_TYPE_UINT64, stats.dtx, "keys", G_TYPE_UINT64, stats.keys, nullptr);
+  const auto& sealer = priv.sealer.outer();
+  if (sealer) {
+    gst_structure_set(out, "kid", G_TYPE_UINT64, static_cast<guint64>(sealer->kid()), "suite",
+                      G_TYPE_STRING, sealer->suite().name, "counter", G_TYPE_UINT64,
+                      static_cast<guint64>(sealer->ctr()), nullptr);
+  }
+  return out;
+}
+
+/// One frame, with the lock held.
+Verdict seal(GstE2eeEncryptPrivate& priv, ByteView frame, sotto::BufferOutput& output) {
+  for (const auto layer : {Layer::kOuter, Layer::kInner}) {
+    const auto& sealer = layer == Layer::kOuter ? priv.sealer.outer() : priv.sealer.inner();
+    if (sealer && !keys_of(priv, layer).file.key.empty() && sealer->ctr() >= kFramesPerKid &&
+        !draw(priv, layer)) {
+      return Verdict::kFailed;
+    }
+  }
+  return priv.sealer.seal(frame, output);
+}
+
+}  // namespace
+
+static GstFlowReturn gst_e2ee_encrypt_generate_output(GstBaseTransform* base, GstBuffer** out) {
+  auto* self = GST_E2EE_ENCRYPT(base);
+  auto& priv = *self->priv;
+  *out = nullptr;
+  const auto in = GstPtr<GstBuffer>::adopt(std::exchange(base->queued_buf, nullptr));
+  if (!in) return GST_FLOW_OK;
+  const sotto::MappedBuffer frame(in.get());
+  if (!frame) {
+    GST_ELEMENT_ERROR(self, RESOURCE, READ, (nullptr), ("buffer cannot be mapped"));
+    return GST_FLOW_ERROR;
+  }
+  sotto::BufferOutput output;
+  Verdict verdict{};
+  guint64 kid = 0;
+  guint suite = 0;
+  bool changed = false;
+  {
+    const std::lock_guard lock(priv.mutex);
+    if (sotto::e2ee::is_dtx(priv.codec, frame.view())) {
+      ++priv.stats.dtx;
+      return GST_FLOW_OK;
+    }
+    verdict = seal(priv, frame.view(), output);
+    if (verdict == Verdict::kOk) {
+      ++priv.stats.frames;
+      priv.stats.bytes_in += frame.view().size();
+      changed = std::exchange(priv.announced, priv.stats.keys) != priv.stats.keys;
+      kid = priv.sealer.outer()->kid();
+      suite = static_cast<guint>(priv.sealer.outer()->suite().suite);
+    } else if (verdict == Verdict::kMalformed) {
+      ++priv.stats.refused;
+    } else {
+      ++priv.stats.dropped;
+    }
+  }
+  switch (verdict) {
+    case Verdict::kOk: break;
+    case Verdict::kMalformed:
+      GST_WARNING_OBJECT(self, "a buffer of %" G_GSIZE_FORMAT " bytes is no frame of this codec",
+                         frame.view().size());
+      return GST_FLOW_OK;
+    case Verdict::kNoKey:
+    case Verdict::kExhausted: report_missing_key(self); return GST_FLOW_OK;
+    default:
+      GST_ELEMENT_ERROR(self, STREAM, FAILED, ("A frame could not be sealed."),
+                        ("%s", sotto::sframe::name_of(verdict)));
+      return GST_FLOW_ERROR;
+  }
+  if (changed) {
+    post(self, gst_structure_new("key-changed", "kid", G_TYPE_UINT64, kid, "suite", G_TYPE_UINT,
+                                 suite, nullptr));
+  }
+  auto sealed = output.take(in.get());
+  {
+    const std::lock_guard lock(priv.mutex);
+    priv.stats.bytes_out += gst_buffer_get_size(sealed.get());
+  }
+  *out = sealed.release();
+  return GST_FLOW_OK;
+}
+
+static GstCaps* gst_e2ee_encrypt_transform_caps(GstBaseTransform* base, GstPadDirection direction,
+                                                GstCaps* caps, GstCaps* filter) {
+  auto* priv = GST_E2EE_ENCRYPT(base)->priv;
+  CapsMode mode{};
+  {
+    const std::lock_guard lock(priv->mutex);
+    mode = priv->caps_mode;
+  }
+  GstCaps* out =
+      direction == GST_PAD_SINK ? sotto::sealed_caps(caps, mode) : sotto::opened_caps(caps);
+  if (filter == nullptr) return out;
+  GstCaps* narrowed = gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST);
+  gst_caps_unref(out);
+  return narrowed;
+}
+
+static gboolean gst_e2ee_encrypt_set_caps(GstBaseTransform* base, GstCaps* in, GstCaps* out) {
+  auto* self = GST_E2EE_ENCRYPT(base);
+  const auto codec = sotto::codec_of(in);
+  if (!codec || sotto::is_sealed(gst_caps_get_structure(in, 0))) return FALSE;
+  GST_INFO_OBJECT(self, "sealing %" GST_PTR_FORMAT, out);
+  const std::lock_guard lock(self->priv->mutex);
+  self->priv->codec = *codec;
+  self->priv->sealer.set_codec(*codec);
+  return TRUE;
+}
+
+// Frames change their size: nobody else's pool fits.
+static gboolean gst_e2ee_encrypt_decide_allocation(GstBaseTransform* base, GstQuery* query) {
+  (void)base;
+  while (gst_query_get_n_allocation_pools(query) > 0) {
+    gst_query_remove_nth_allocation_pool(query, 0);
+  }
+  return TRUE;
+}
+
+static gboolean gst_e2ee_encrypt_start(GstBaseTransform* base) {
+  auto* self = GST_E2EE_ENCRYPT(base);
+  for (const auto layer : {Layer::kOuter, Layer::kInner}) {
+    {
+      const std::lock_guard lock(self->priv->mutex);
+      if (keys_of(*self->priv, layer).path.empty()) continue;
+    }
+    // Each start draws a KID of its own, so no two share a key.
+    if (const auto loaded = load(self, layer); !loaded) {
+      post_error(self, loaded.error());
+      return FALSE;
+    }
+  }
+  const std::lock_guard lock(self->priv->mutex);
+  self->priv->needed.reset();
+  self->priv->warned = false;
+  return TRUE;
+}
+
+static gboolean gst_e2ee_encrypt_stop(GstBaseTransform* base) {
+  auto& priv = *GST_E2EE_ENCRYPT(base)->priv;
+  const std::lock_guard lock(priv.mutex);
+  for (const auto layer : {Layer::kOuter, Layer::kInner}) {
+    // A key that was given stays, and its counter goes on; a file is read again.
+    if (!keys_of(priv, layer).file.key.empty()) forget(priv, layer);
+  }
+  return TRUE;
+}
+
+static gboolean on_set_key(GstE2eeEncrypt* self, guint64 kid, guint suite, GBytes* key) {
+  if (key == nullptr) return FALSE;
+  gsize size = 0;
+  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
+  return set_key(self, Layer::kOuter, kid, suite, {data, size}) ? TRUE : FALSE;
+}
+
+static gboolean on_set_second_key(GstE2eeEncrypt* self, guint64 kid, guint suite, GBytes* key) {
+  if (key == nullptr) return FALSE;
+  gsize size = 0;
+  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
+  return set_key(self, Layer::kInner, kid, suite, {data, size}) ? TRUE : FALSE;
+}
+
+static void on_clear_keys(GstE2eeEncrypt* self) {
+  const std::lock_guard lock(self->priv->mutex);
+  for (const auto layer : {Layer::kOuter, Layer::kInner}) forget(*self->priv, layer);
+}
+
+static void gst_e2ee_encrypt_set_property(GObject* object, guint id, const GValue* value,
+                                          GParamSpec* spec) {
+  auto* self = GST_E2EE_ENCRYPT(object);
+  switch (id) {
+    case kPropKeyFile: set_key_file(self, Layer::kOuter, value); break;
+    case kPropSecondKeyFile: set_key_file(self, Layer::kInner, value); break;
+    case kPropKey: set_key_message(self, Layer::kOuter, value); break;
+    case kPropSecondKey: set_key_message(self, Layer::kInner, value); break;
+    case kPropCapsMode: {
+      const std::lock_guard lock(self->priv->mutex);
+      self->priv->caps_mode = static_cast<CapsMode>(g_value_get_enum(value));
+      break;
+    }
+    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void gst_e2ee_encrypt_get_property(GObject* object, guint id, GValue* value,
+                                          GParamSpec* spec) {
+  auto* priv = GST_E2EE_ENCRYPT(object)->priv;
+  if (id == kPropStats) {
+    g_value_take_boxed(value, stats_of(*priv));
+    return;
+  }
+  const std::lock_guard lock(priv->mutex);
+  const auto set_path = [value](const std::string& path) {
+    g_value_set_string(value, path.empty() ? nullptr : path.c_str());
+  };
+  switch (id) {
+    case kPropKeyFile: set_path(priv->outer.path); break;
+    case kPropSecondKeyFile: set_path(priv->inner.path); break;
+    case kPropCapsMode: g_value_set_enum(value, static_cast<gint>(priv->caps_mode)); break;
+    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void gst_e2ee_encrypt_init(GstE2eeEncrypt* self) {
+  self->priv = new GstE2eeEncryptPrivate;
+  gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(self), FALSE);
+  gst_base_transform_set_in_place(GST_BASE_TRANSFORM(self), FALSE);
+}
+
+static void gst_e2ee_encrypt_finalize(GObject* object) {
+  delete GST_E2EE_ENCRYPT(object)->priv;
+  G_OBJECT_CLASS(gst_e2ee_encrypt_parent_class)->finalize(object);
+}
+
+static void install_properties(GObjectClass* object_class) {
+  constexpr auto kRead = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_PLAYING);
+  constexpr auto kSecret = static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
+                                                    GST_PARAM_MUTABLE_PLAYING);
+  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  g_object_class_install_property(
+      object_class, kPropKeyFile,
+      g_param_spec_string(
+          "key-file", "Key file (path)",
+          "File with the key, as `sotto keys new` writes it; read at each start and "
+          "when set while playing",
+          nullptr, kPlaying));
+  g_object_class_install_property(
+      object_class, kPropSecondKeyFile,
+      g_param_spec_string("second-key-file", "Second key file (path)",
+                          "File with an independent key for an inner layer; none: one layer",
+                          nullptr, kPlaying));
+  g_object_class_install_property(
+      object_class, kPropKey,
+      g_param_spec_boxed("key", "Key (CBOR)",
+                         "A key message, [\"sotto/key/v1\", suite, KID, base key] in CBOR; null "
+                         "takes the key away",
+                         G_TYPE_BYTES, kSecret));
+  g_object_class_install_property(
+      object_class, kPropSecondKey,
+      g_param_spec_boxed("second-key", "Second key (CBOR)", "The same for the inner layer",
+                         G_TYPE_BYTES, kSecret));
+  g_object_class_install_property(
+      object_class, kPropCapsMode,
+      g_param_spec_enum("caps-mode", "Caps mode",
+                        "compatible links to stock payloaders, strict to e2ee-decrypt only",
+                        caps_mode_type(), static_cast<gint>(kDefaultCapsMode), kReady));
+  g_object_class_install_property(
+      object_class, kPropStats,
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "frames, bytes-in, bytes-out, dropped-without-key, refused (no frame of the "
+          "codec), dropped-dtx, keys; with a key also kid, suite, counter",
+          GST_TYPE_STRUCTURE, kRead));
+}
+
+static void gst_e2ee_encrypt_class_init(GstE2eeEncryptClass* klass) {
+  GST_DEBUG_CATEGORY_INIT(gst_e2ee_encrypt_debug, "e2ee-encrypt", 0, "End-to-end encryption");
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = gst_e2ee_encrypt_set_property;
+  object_class->get_property = gst_e2ee_encrypt_get_property;
+  object_class->finalize = gst_e2ee_encrypt_finalize;
+  install_properties(object_class);
+  const auto type = G_TYPE_FROM_CLASS(klass);
+  constexpr auto kAction = static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
+  g_signal_new_class_handler("set-key", type, kAction, G_CALLBACK(on_set_key), nullptr, nullptr,
+                             nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_BYTES);
+  g_signal_new_class_handler("set-second-key", type, kAction, G_CALLBACK(on_set_second_key),
+                             nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64,
+                             G_TYPE_UINT, G_TYPE_BYTES);
+  g_signal_new_class_handler("clear-keys", type, kAction, G_CALLBACK(on_clear_keys), nullptr,
+                             nullptr, nullptr, G_TYPE_NONE, 0);
+  auto* base_class = GST_BASE_TRANSFORM_CLASS(klass);
+  base_class->start = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_start);
+  base_class->stop = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_stop);
+  base_class->transform_caps = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_transform_caps);
+  base_class->set_caps = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_set_caps);
+  base_class->decide_allocation = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_decide_allocation);
+  base_class->generate_output = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_generate_output);
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(element_class, "Frame Sealer", "Filter/Crypto",
+                                        "Encrypts encoded frames end to end (SFrame, RFC 9605)",
+                                        "The sotto authors");
+  gst_type_mark_as_plugin_api(caps_mode_type(), static_cast<GstPluginAPIFlags>(0));
+}
