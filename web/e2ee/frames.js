@@ -3,7 +3,7 @@
 // A browser's stream of encoded frames, sealed or opened on its way. Fails closed: a frame passes
 // only when it was sealed, or when it opened; whatever else happens, it is dropped and counted.
 import { OpeningKey, SealError, SealingKey, parseHeader } from './sframe.js';
-import { sealFrame, unwrapFrame } from './shims.js';
+import { innerMetadata, sealFrame, unwrapFrame } from './shims.js';
 
 const MAX_KIDS = 32; // Senders and restarts of theirs that a track knows at a time.
 const MAX_RETIRED = 4096; // KIDs that were pushed out and may never come back.
@@ -74,31 +74,70 @@ class FrameWork {
 
 /** Seals what one sender sends. */
 export class FrameSealer extends FrameWork {
-  #key = null; // A promise: the first frame, which is a key frame, may come before it is derived.
+  #keys = null; // A promise: the first frame, which is a key frame, may come before they are derived.
 
-  /** `key`: {suite, base}; null stops the flow. Each call draws a new KID and counts from 0. */
+  /**
+   * `key`: {suite, base, inner?: {suite, base}}; null stops the flow. Each call draws new KIDs and
+   * counts from 0.
+   */
   setKey(key) {
-    this.#key = key ? SealingKey.create(key.suite, key.base, randomKid()) : null;
-    this.#key?.catch(() => {}); // Told with each frame.
+    const make = (layer) => layer && SealingKey.create(layer.suite, layer.base, randomKid());
+    this.#keys = key ? Promise.all([make(key), make(key.inner)]) : null;
+    this.#keys?.catch(() => {}); // Told with each frame.
   }
 
   async work(bytes, mimeType) {
-    if (!this.#key) throw new SealError('missing-key', 'There is no key to seal with.');
+    if (!this.#keys) throw new SealError('missing-key', 'There is no key to seal with.');
     // Payloaders drop DTX by its size, which sealing would hide; what is empty says nothing.
     if (bytes.length === 0 || (bytes.length <= 2 && mimeType.toLowerCase() === 'audio/opus')) {
       this.counters.skipped += 1;
       return null;
     }
-    const sealed = await sealFrame(mimeType, await this.#key, bytes);
+    const [outer, inner] = await this.#keys;
+    const content = inner ? await inner.seal(bytes, innerMetadata(mimeType)) : bytes;
+    const sealed = await sealFrame(mimeType, outer, bytes, content);
     this.counters.sealed += 1;
     return sealed;
   }
 }
 
-/** Opens what one receiver receives, from any number of starts of its sender. */
+/** The KIDs seen under one key: any number of starts of its sender, within bounds. */
+class KnownKids {
+  #key; #kids = new Map(); #retired = new Set(); #trials = 0; #trialSecond = 0;
+
+  constructor(key) { this.#key = key; }
+
+  async open(sealed, metadata) {
+    const header = parseHeader(sealed);
+    const known = this.#kids.get(header.kid);
+    return known ? known.open(sealed, header, metadata) : this.#tryNew(sealed, header, metadata);
+  }
+
+  // A KID nobody proved yet: its key is kept only once a frame has opened with it.
+  async #tryNew(sealed, header, metadata) {
+    if (this.#retired.has(header.kid)) throw new SealError('replayed', 'This sender has ended.');
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#trialSecond) this.#trials = 0;
+    this.#trialSecond = second;
+    this.#trials += 1;
+    if (this.#trials > MAX_TRIALS_PER_S || this.#retired.size >= MAX_RETIRED) {
+      throw new SealError('auth-failure', 'Too many senders.');
+    }
+    const opener = await OpeningKey.create(this.#key.suite, this.#key.base, header.kid);
+    const plain = await opener.open(sealed, header, metadata);
+    if (this.#kids.size >= MAX_KIDS) {
+      const [oldest] = this.#kids.keys();
+      this.#kids.delete(oldest);
+      this.#retired.add(oldest); // Its replay window is gone, and so must it be.
+    }
+    this.#kids.set(header.kid, opener);
+    return plain;
+  }
+}
+
+/** Opens what one receiver receives. */
 export class FrameOpener extends FrameWork {
-  #key = null; #kids = new Map(); #retired = new Set(); #trials = 0; #trialSecond = 0;
-  #asked = -Infinity; #askKeyframe;
+  #outer = null; #inner = null; #asked = -Infinity; #askKeyframe;
 
   /** `askKeyframe()` is called when frames were lost to us: at most once a second. */
   constructor({ askKeyframe = () => {}, ...options } = {}) {
@@ -106,11 +145,10 @@ export class FrameOpener extends FrameWork {
     this.#askKeyframe = askKeyframe;
   }
 
+  /** `key`: as of FrameSealer. With an inner one, every frame must have both layers. */
   setKey(key) {
-    this.#key = key;
-    this.#kids.clear();
-    this.#retired.clear();
-    this.#trials = 0;
+    this.#outer = key && new KnownKids(key);
+    this.#inner = key?.inner ? new KnownKids(key.inner) : null;
     this.#asked = -Infinity;
     if (key) this.#ask();
   }
@@ -127,35 +165,13 @@ export class FrameOpener extends FrameWork {
   }
 
   async work(bytes, mimeType) {
-    if (!this.#key) throw new SealError('missing-key', 'There is no key to open with.');
+    const [outer, inner] = [this.#outer, this.#inner];
+    if (!outer) throw new SealError('missing-key', 'There is no key to open with.');
     const { metadata, sealed } = unwrapFrame(mimeType, bytes);
-    const header = parseHeader(sealed);
-    const known = this.#kids.get(header.kid);
-    const plain = await (known ? known.open(sealed, header, metadata) : this.#tryNew(sealed, header, metadata));
+    let plain = await outer.open(sealed, metadata);
+    if (inner) plain = await inner.open(plain, innerMetadata(mimeType));
+    if (outer !== this.#outer) throw new SealError('missing-key', 'The key was changed meanwhile.');
     this.counters.opened += 1;
-    return plain;
-  }
-
-  // A KID nobody proved yet: its key is kept only once a frame has opened with it.
-  async #tryNew(sealed, header, metadata) {
-    if (this.#retired.has(header.kid)) throw new SealError('replayed', 'This sender has ended.');
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#trialSecond) this.#trials = 0;
-    this.#trialSecond = second;
-    this.#trials += 1;
-    if (this.#trials > MAX_TRIALS_PER_S || this.#retired.size >= MAX_RETIRED) {
-      throw new SealError('auth-failure', 'Too many senders.');
-    }
-    const base = this.#key;
-    const opener = await OpeningKey.create(base.suite, base.base, header.kid);
-    const plain = await opener.open(sealed, header, metadata);
-    if (this.#key !== base) throw new SealError('missing-key', 'The key was changed meanwhile.');
-    if (this.#kids.size >= MAX_KIDS) {
-      const [oldest] = this.#kids.keys();
-      this.#kids.delete(oldest);
-      this.#retired.add(oldest); // Its replay window is gone, and so must it be.
-    }
-    this.#kids.set(header.kid, opener);
     return plain;
   }
 }

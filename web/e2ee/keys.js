@@ -39,8 +39,18 @@ export async function makeKey(suite = DEFAULT_SUITE) {
   return { key: await keyFrom(suite, bytes), fragment };
 }
 
-/** `text`: "5.AbC…", as after k=. Throws words for people. */
+/**
+ * `text`: "5.AbC…", as after k=, or "5.AbC…&k2=5.DeF…" with the inner layer's key. Throws words for
+ * people.
+ */
 export async function parseKey(text) {
+  const [outer, inner, ...more] = text.split('&k2=');
+  if (more.length) throw new Error('The link holds too many keys. Copy the whole link again.');
+  const key = await parseLayer(outer);
+  return inner === undefined ? key : { ...key, inner: await parseLayer(inner) };
+}
+
+async function parseLayer(text) {
   const [, number, rest] = /^(\d{1,5})\.(.*)$/.exec(text) ?? [];
   if (!number) throw new Error('The key in this link is not complete. Copy the whole link again.');
   suiteOf(Number(number));
@@ -51,15 +61,21 @@ export async function parseKey(text) {
 export function keyTextIn(pasted) {
   const text = pasted.trim();
   const after = text.includes('#') ? text.slice(text.indexOf('#') + 1) : text;
-  return new URLSearchParams(after).get('k') ?? after;
+  return keyTextOf(new URLSearchParams(after)) ?? after;
+}
+
+function keyTextOf(parameters) {
+  const [outer, inner] = [parameters.get('k'), parameters.get('k2')];
+  return outer === null || inner === null ? outer : `${outer}&k2=${inner}`;
 }
 
 /** Takes the key out of the address bar; its text, or empty. */
 export function takeKeyText() {
   const parameters = new URLSearchParams(location.hash.slice(1));
-  const text = parameters.get('k');
+  const text = keyTextOf(parameters);
   if (text === null) return '';
   parameters.delete('k');
+  parameters.delete('k2');
   const rest = parameters.toString();
   history.replaceState(history.state, '', location.pathname + location.search + (rest ? `#${rest}` : ''));
   return text;
@@ -86,10 +102,10 @@ async function withStore(mode, use) {
 }
 
 /** Keeps a stream's key for this browser, without its bytes. False where there is no such place. */
-export async function rememberKey(stream, { suite, base }) {
+export async function rememberKey(stream, key) {
   try {
     await withStore('readwrite', async (store) => {
-      await request(store.put({ stream, suite, base, since: Date.now() }));
+      await request(store.put({ stream, key, since: Date.now() }));
       const all = await request(store.getAll());
       const tooMany = all.sort((a, b) => a.since - b.since).slice(0, Math.max(0, all.length - MAX_KEPT));
       for (const { stream: oldest } of tooMany) await request(store.delete(oldest));
@@ -100,11 +116,11 @@ export async function rememberKey(stream, { suite, base }) {
   }
 }
 
-/** {suite, base} or null. */
+/** The key as it was remembered, or null. */
 export async function recallKey(stream) {
   try {
     const kept = await withStore('readonly', (store) => request(store.get(stream)));
-    return kept ? { suite: kept.suite, base: kept.base } : null;
+    return kept?.key ?? null;
   } catch {
     return null;
   }

@@ -253,12 +253,22 @@ export function shimFor(mimeType) {
 /** Whether a browser's frame in this codec can be sealed. */
 export const canSeal = (mimeType) => CODECS.has(String(mimeType).toLowerCase());
 
-/** Seals a whole encoded frame with a SealingKey. */
-export async function sealFrame(mimeType, key, frame) {
+/**
+ * Seals a whole encoded frame with a SealingKey; `content`: what is sealed in its place, as a frame
+ * that was sealed by an inner layer.
+ */
+export async function sealFrame(mimeType, key, frame, content = frame) {
   if (frame.length > MAX_FRAME_BYTES) throw new SealError('too-large', 'The frame is too large.');
   const { lead, metadata, tail, finish } = shimFor(mimeType).wrap(frame);
-  const sealed = await key.seal(frame, metadata, lead, tail);
+  const sealed = await key.seal(content, metadata, lead, tail);
   return finish ? finish(sealed) : sealed;
+}
+
+/** What an inner layer authenticates beside its header: CBOR of ["sotto/frame/v1", codec, 1]. */
+export function innerMetadata(mimeType) {
+  shimFor(mimeType);
+  const text = (words) => [0x60 | words.length, ...new TextEncoder().encode(words)];
+  return Uint8Array.from([0x83, ...text('sotto/frame/v1'), ...text(String(mimeType).toLowerCase().split('/')[1]), 1]);
 }
 
 /** Takes the shim off: {metadata, sealed}, for OpeningKey.open(). */

@@ -52,7 +52,7 @@ const KEY = Uint8Array.from({ length: 32 }, (_, index) => index);
 export function checks(modules, vectors) {
   const {
     ctrHmac, deriveLabel, encodeHeader, escape, importBaseKey, nonceOf, parseHeader, ratchet, sealFrame, suiteOf,
-    unescape, unwrapFrame, FrameOpener, FrameSealer, OpeningKey, ReplayWindow, SealingKey, randomKid,
+    innerMetadata, unescape, unwrapFrame, FrameOpener, FrameSealer, OpeningKey, ReplayWindow, keyTextIn, parseKey, SealingKey, randomKid,
   } = modules;
   const pair = async (suite = 5, kid = 291n, ctr = 0n) => {
     const base = await importBaseKey(KEY);
@@ -268,6 +268,35 @@ export function checks(modules, vectors) {
       if (asked < 1) throw new Error('no keyframe was asked for');
     },
 
+    'two layers: both keys open, one alone does not': async () => {
+      equal(innerMetadata('video/VP8'), hex('836e736f74746f2f6672616d652f76316376703801'), 'inner metadata');
+      const base = await importBaseKey(KEY);
+      const second = await importBaseKey(tampered(KEY, 31));
+      for (const [mimeType, frames] of Object.entries(FRAMES)) {
+        const sealer = new FrameSealer({ mimeType });
+        sealer.setKey({ suite: 5, base, inner: { suite: 4, base: second } });
+        for (const plain of frames) {
+          const sealed = await sealer.process({ data: plain.slice().buffer });
+          const opens = async (key) => {
+            const opener = new FrameOpener({ mimeType });
+            opener.setKey(key);
+            return opener.process({ data: sealed.slice().buffer });
+          };
+          equal(await opens({ suite: 5, base, inner: { suite: 4, base: second } }), plain, mimeType);
+          equal(await opens({ suite: 5, base, inner: { suite: 4, base } }), null, 'a wrong inner key');
+          equal(await opens({ suite: 5, base, inner: { suite: 5, base: second } }), null, 'another inner suite');
+          equal(await opens({ suite: 4, base: second, inner: { suite: 5, base } }), null, 'the keys the other way round');
+          if (unhex(await opens({ suite: 5, base })).includes(unhex(plain))) throw new Error('one key opens both layers');
+        }
+        // Who has a second key takes nothing that was sealed once.
+        const single = new FrameSealer({ mimeType });
+        single.setKey({ suite: 5, base });
+        const opener = new FrameOpener({ mimeType });
+        opener.setKey({ suite: 5, base, inner: { suite: 4, base: second } });
+        equal(await opener.process({ data: (await single.process({ data: frames[0].slice().buffer })).slice().buffer }), null, 'one layer');
+      }
+    },
+
     'silence of two bytes is not sealed': async () => {
       const sealer = new FrameSealer({ mimeType: 'audio/opus' });
       sealer.setKey({ suite: 5, base: await importBaseKey(KEY) });
@@ -289,6 +318,24 @@ export function checks(modules, vectors) {
       }
       for (const old of frames) equal(await opener.process({ data: old.slice().buffer }), null, 'replayed');
       equal(opener.counters.replayed, 34, 'replayed');
+    },
+
+    'keys come from links, pasted in any form, and mistyped ones from none': async () => {
+      const text = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8';
+      const sealer = await SealingKey.create(5, await importBaseKey(KEY), 1n);
+      const sealed = await sealer.seal(KEY);
+      for (const pasted of [`5.${text}`, `k=5.${text}`, ` https://host:8443/watch.html?id=a#k=5.${text}\n`, `x#token=a.b&k=5.${text}`]) {
+        const { suite, base } = await parseKey(keyTextIn(pasted));
+        const opener = await OpeningKey.create(suite, base, 1n);
+        equal(await opener.open(sealed, parseHeader(sealed)), KEY, pasted);
+      }
+      const { inner } = await parseKey(keyTextIn(`https://host/watch.html#k2=4.${text}&k=5.${text}`));
+      equal(inner.suite, 4, 'inner suite');
+      for (const wrong of ['', text, `5.${text.slice(1)}`, `5.${text}A`, `5.${text.slice(0, -1)}9`, `5.${text.replace('A', '+')}`,
+        `05x.${text}`, `5.${text}&k2=`, `5.${text}&k2=5.${text}&k2=5.${text}`]) {
+        await refuses(undefined, () => parseKey(keyTextIn(wrong)), `"${wrong}"`);
+      }
+      for (const suite of [6, 61441]) await refuses('unsupported-suite', () => parseKey(`${suite}.${text}`), `suite ${suite}`);
     },
 
     'KIDs are 64 random bits of constant width': async () => {

@@ -12,7 +12,7 @@ import { checks } from '../checks/e2ee.js';
 
 export const media = false;
 
-const NAMES = ['sframe', 'shims', 'frames'];
+const NAMES = ['sframe', 'shims', 'frames', 'keys'];
 const read = (name) => JSON.parse(readFileSync(join(sourceRoot, 'tests/vectors', name), 'utf8'));
 const vectors = { ...read('rfc9605.json'), ...read('sealed-frames.json') };
 
