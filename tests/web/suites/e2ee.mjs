@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { sourceRoot } from '../support/browsers.mjs';
 import { FileServer } from '../support/files.mjs';
 import { searchFolder, searchMemory } from '../support/memory.mjs';
+import { expectSame, openTapped } from '../support/sealed.mjs';
 import { Server } from '../support/server.mjs';
 
 const FRAMES = 300;
@@ -20,13 +21,6 @@ export async function setUp(fixture) {
   server = fixture.keep(await Server.start());
   await server.api('GET', '/v1/sources');
   files = fixture.keep(await FileServer.start({ web: join(sourceRoot, 'web'), tests: join(sourceRoot, 'tests/web') }));
-}
-
-async function open(fixture) {
-  const page = await fixture.page();
-  await page.goto(`${files.url}/tests/pages/empty.html`);
-  await page.evaluate(async () => { window.e2ee = await import('/tests/pages/e2ee.js'); });
-  return page;
 }
 
 const endpoint = (kind, id) => ({ url: `${server.url}/${kind}/${id}`, token: server.token });
@@ -70,21 +64,9 @@ const report = (page, list) => page.evaluate(async (name) => {
   return all;
 }, list);
 
-/** Every hash that came out went in, and in that order. */
-function expectSame(sent, seen, what) {
-  const places = new Map(sent.map((hash, index) => [hash, index]));
-  let last = -1;
-  for (const [index, hash] of seen.entries()) {
-    const place = places.get(hash);
-    assert.ok(place !== undefined, `${what}: frame ${index} was never sent`);
-    assert.ok(place > last, `${what}: frame ${index} is out of turn`);
-    last = place;
-  }
-}
-
 export const tests = {
   'VP8, VP9, H.264 and Opus come out as they went in; a wrong key opens nothing; the server knows nothing': async (fixture) => {
-    const [sender, viewer, stranger] = [await open(fixture), await open(fixture), await open(fixture)];
+    const [sender, viewer, stranger] = [await openTapped(fixture, files), await openTapped(fixture, files), await openTapped(fixture, files)];
     const [keyText, otherKey] = [await sender.evaluate(() => e2ee.newKeyText()), await sender.evaluate(() => e2ee.newKeyText())];
     await publish(sender, VIDEO, keyText);
     const { sources } = await server.api('GET', '/v1/sources');
@@ -113,7 +95,7 @@ export const tests = {
   },
 
   'tampered and replayed frames are refused, and what follows opens again': async (fixture) => {
-    const [sender, viewer] = [await open(fixture), await open(fixture)];
+    const [sender, viewer] = [await openTapped(fixture, files), await openTapped(fixture, files)];
     const keyText = await sender.evaluate(() => e2ee.newKeyText());
     await publish(sender, ['video/vp8'], keyText);
     await view(viewer, ['video/vp8'], keyText);
@@ -140,7 +122,7 @@ export const tests = {
   },
 
   'without a key nothing passes, and a key that comes later opens the stream': async (fixture) => {
-    const [sender, viewer] = [await open(fixture), await open(fixture)];
+    const [sender, viewer] = [await openTapped(fixture, files), await openTapped(fixture, files)];
     const keyText = await sender.evaluate(() => e2ee.newKeyText());
     await publish(sender, ['video/vp8'], keyText);
     await view(viewer, ['video/vp8'], '');
@@ -160,7 +142,7 @@ export const tests = {
   },
 
   'the older createEncodedStreams() carries sealed frames, too': async (fixture) => {
-    const pages = [await open(fixture), await open(fixture)];
+    const pages = [await openTapped(fixture, files), await openTapped(fixture, files)];
     for (const page of pages) await page.evaluate(() => { delete window.RTCRtpScriptTransform; });
     const [sender, viewer] = pages;
     const keyText = await sender.evaluate(() => e2ee.newKeyText());
