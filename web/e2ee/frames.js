@@ -104,13 +104,20 @@ export class FrameSealer extends FrameWork {
 /** The KIDs seen under one key: any number of starts of its sender, within bounds. */
 class KnownKids {
   #key; #kids = new Map(); #retired = new Set(); #trials = 0; #trialSecond = 0;
+  #turn = Promise.resolve(); // One new KID at a time: two tracks must not make two windows for one.
 
   constructor(key) { this.#key = key; }
 
   async open(sealed, metadata) {
     const header = parseHeader(sealed);
     const known = this.#kids.get(header.kid);
-    return known ? known.open(sealed, header, metadata) : this.#tryNew(sealed, header, metadata);
+    if (known) return known.open(sealed, header, metadata);
+    const done = this.#turn.then(() => {
+      const since = this.#kids.get(header.kid);
+      return since ? since.open(sealed, header, metadata) : this.#tryNew(sealed, header, metadata);
+    });
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   // A KID nobody proved yet: its key is kept only once a frame has opened with it.
@@ -135,6 +142,14 @@ class KnownKids {
   }
 }
 
+/**
+ * What was seen under `key`, for FrameOpener.setKey(): openers that share it accept no frame twice
+ * between them, as those of one connection and of the next one.
+ */
+export const openingKids = (key) => ({
+  outer: key && new KnownKids(key), inner: key?.inner ? new KnownKids(key.inner) : null,
+});
+
 /** Opens what one receiver receives. */
 export class FrameOpener extends FrameWork {
   #outer = null; #inner = null; #asked = -Infinity; #askKeyframe;
@@ -146,9 +161,9 @@ export class FrameOpener extends FrameWork {
   }
 
   /** `key`: as of FrameSealer. With an inner one, every frame must have both layers. */
-  setKey(key) {
-    this.#outer = key && new KnownKids(key);
-    this.#inner = key?.inner ? new KnownKids(key.inner) : null;
+  setKey(key, { outer, inner } = openingKids(key)) {
+    this.#outer = outer;
+    this.#inner = inner;
     this.#asked = -Infinity;
     if (key) this.#ask();
   }

@@ -7,11 +7,12 @@
 //      {readable, writable, track}                               the fallback's streams
 // Out: {track, counters}                                         at most five times a second
 // A track: {id, role: "seal" | "open", mimeType}.
-import { FrameOpener, FrameSealer } from './frames.js';
+import { FrameOpener, FrameSealer, openingKids } from './frames.js';
 
 const TELL_MS = 200;
 const works = new Set();
 let key = null;
+let kids = openingKids(null); // Outlives connections: what was opened once is not opened again.
 
 function teller(id) {
   let timer = 0;
@@ -32,7 +33,7 @@ function run({ id, role, mimeType }, readable, writable, askKeyframe) {
   const Work = role === 'seal' ? FrameSealer : FrameOpener;
   const work = new Work({ mimeType, changed: teller(id), askKeyframe });
   works.add(work);
-  work.setKey(key);
+  work.setKey(key, kids);
   // Ends, well or not, when the connection or the track does.
   readable.pipeThrough(work.transform()).pipeTo(writable).catch(() => {}).finally(() => works.delete(work));
 }
@@ -48,7 +49,8 @@ addEventListener('rtctransform', ({ transformer }) => {
 addEventListener('message', ({ data }) => {
   if ('key' in data) {
     key = data.key;
-    for (const work of works) work.setKey(key);
+    kids = openingKids(key);
+    for (const work of works) work.setKey(key, kids);
   } else if (data.readable) {
     run(data.track, data.readable, data.writable);
   }

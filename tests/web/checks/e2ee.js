@@ -52,7 +52,7 @@ const KEY = Uint8Array.from({ length: 32 }, (_, index) => index);
 export function checks(modules, vectors) {
   const {
     ctrHmac, deriveLabel, encodeHeader, escape, importBaseKey, nonceOf, parseHeader, ratchet, sealFrame, suiteOf,
-    innerMetadata, unescape, unwrapFrame, FrameOpener, FrameSealer, OpeningKey, ReplayWindow, keyTextIn, parseKey, SealingKey, randomKid,
+    innerMetadata, unescape, unwrapFrame, FrameOpener, FrameSealer, OpeningKey, ReplayWindow, keyTextIn, openingKids, parseKey, SealingKey, randomKid,
   } = modules;
   const pair = async (suite = 5, kid = 291n, ctr = 0n) => {
     const base = await importBaseKey(KEY);
@@ -266,6 +266,21 @@ export function checks(modules, vectors) {
       equal([opened, missingKey, replayed].join(), '2,2,1', 'counters');
       equal(failed + refused, 4, 'failed and refused');
       if (asked < 1) throw new Error('no keyframe was asked for');
+    },
+
+    'what one opener opened, its successor under the same key refuses': async () => {
+      const key = { suite: 5, base: await importBaseKey(KEY) };
+      const sealer = new FrameSealer({ mimeType: 'audio/opus' });
+      sealer.setKey(key);
+      const sealed = await sealer.process({ data: KEY.slice().buffer });
+      const kids = openingKids(key);
+      const openers = [0, 1, 2].map(() => new FrameOpener({ mimeType: 'audio/opus' }));
+      for (const opener of openers) opener.setKey(key, kids);
+      // At the same time, while the KID is still unknown to both.
+      const results = await Promise.all(openers.slice(0, 2).map((opener) => opener.process({ data: sealed.slice().buffer })));
+      equal(results.filter(Boolean).length, 1, 'opened');
+      equal(await openers[2].process({ data: sealed.slice().buffer }), null, 'opened again');
+      equal(openers.map(({ counters }) => counters.replayed).reduce((a, b) => a + b), 2, 'replayed');
     },
 
     'two layers: both keys open, one alone does not': async () => {
