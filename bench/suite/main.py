@@ -9,12 +9,13 @@ import sys
 
 import camera
 import common
+import e2ee
 import e2ee_browser
 import fanout
 import join
 import tables
 
-BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera,
+BENCHMARKS = {"fanout": fanout, "join": join, "camera": camera, "e2ee": e2ee,
               "e2ee-browser": e2ee_browser, "tables": tables}
 
 

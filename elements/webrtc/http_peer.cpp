@@ -4,6 +4,7 @@
 
 #include "core/base/scope_exit.h"
 #include "core/rtc/sdp/normalise.h"
+#include "core/rtc/source.h"
 
 #include <utility>
 
@@ -179,6 +180,10 @@ void HttpPeer::exchange() {
     plan.push_back(std::move(entry));
   }
   *local = rtc::sdp::normalise_local(std::move(*local), plan);
+  if (sealed_) {
+    for (auto& section : local->media)
+      section.set(rtc::kSealedAttribute, std::string(rtc::kSealedScheme));
+  }
   const auto answer = client_.post(rtc::sdp::print(*local));
   if (!answer) return fail_with(answer.error());
   auto remote = rtc::sdp::parse(*answer);

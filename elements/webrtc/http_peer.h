@@ -40,6 +40,8 @@ class HttpPeer : public std::enable_shared_from_this<HttpPeer> {
   HttpPeer(GstPtr<GstElement> webrtcbin, HttpPeerSettings settings, Callbacks callbacks);
   ~HttpPeer();
 
+  /// Says in the offer that every section's media are sealed end to end. Before start().
+  void set_sealed(bool sealed) { sealed_ = sealed; }
   /// Begins to negotiate; webrtcbin has its pads or transceivers, and is at least READY.
   void start();
   /// Ends the session and waits for the thread and for webrtcbin's: some seconds at most. To be
@@ -79,6 +81,7 @@ class HttpPeer : public std::enable_shared_from_this<HttpPeer> {
   MainContext::Timer gather_timer_;
   MainContext::Timer deadline_;
   MainContext::Timer certificate_timer_;
+  bool sealed_ = false;
   bool exchanged_ = false;
   bool connected_ = false;
   bool failed_ = false;

@@ -18,6 +18,10 @@
  * dropped, another source is held back. The element message `whip-sink-connected` tells when
  * sending begins.
  *
+ * Streams that e2ee-encrypt has sealed are announced as such, so that the server neither transcodes
+ * them nor calls them open; either all streams of a session are sealed or none is. Of RTP nothing
+ * tells it: let whip-sink put in the payloader.
+ *
  * The session is ended (DELETE) when the element leaves PAUSED. It does not reconnect by itself:
  * an error message ends it, and taking the pipeline to READY and back to PLAYING starts a new
  * session. `sotto publish` does that with a backoff.
@@ -114,7 +118,8 @@ struct Input {
   std::string format;      // The media type it was built for; empty before the first caps.
   gulong ghost_probe = 0;  // Of the hold, when there is no payloader to put it on.
   bool live = false;
-  bool ready = false;  // Had a buffer: its caps have reached webrtcbin.
+  bool sealed = false;  // Its caps carry e2ee-encrypt's mark.
+  bool ready = false;   // Had a buffer: its caps have reached webrtcbin.
   bool eos = false;
 };
 
@@ -201,16 +206,28 @@ void on_connected(GstWhipSink* self) {
 /// Begins the negotiation with the first buffer of the last pad.
 void mark_ready(GstWhipSink* self, Input& input) {
   std::shared_ptr<HttpPeer> peer;
+  std::size_t sealed = 0;
+  std::size_t all = 0;
   {
     const std::lock_guard lock(self->priv->mutex);
     if (std::exchange(input.ready, true)) return;
     for (const auto& other : self->priv->inputs) {
       if (!other->ready) return;
+      ++all;
+      if (other->sealed) ++sealed;
     }
     if (std::exchange(self->priv->started, true)) return;
     peer = self->priv->peer;
   }
-  if (peer) peer->start();
+  if (!peer) return;
+  if (sealed != 0 && sealed != all) {
+    post_error(self, {ErrorCode::kInvalid,
+                      "one stream is sealed end to end and another is not; put e2ee-encrypt before "
+                      "each or before none"});
+    return;
+  }
+  peer->set_sealed(sealed != 0);
+  peer->start();
 }
 
 GstPadProbeReturn on_buffer(GstPad* pad, GstPadProbeInfo* info, gpointer held) {
@@ -257,7 +274,9 @@ sotto::Result<> build(GstWhipSink* self, const std::shared_ptr<Input>& input, Gs
     webrtcbin = self->priv->webrtcbin;
   }
   if (!webrtcbin) return sotto::fail(ErrorCode::kUnavailable, "whip-sink is stopping");
-  input->format = gst_structure_get_name(gst_caps_get_structure(caps, 0));
+  const auto* structure = gst_caps_get_structure(caps, 0);
+  input->format = gst_structure_get_name(structure);
+  input->sealed = gst_structure_has_field(structure, "e2ee") != FALSE;
   input->live = is_live(input->ghost);
   const auto kind = GstPtr<GstCaps>::adopt(gst_caps_new_simple(
       "application/x-rtp", "media", G_TYPE_STRING, input->video ? "video" : "audio", nullptr));
