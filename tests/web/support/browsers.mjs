@@ -49,6 +49,8 @@ export async function launch(kind) {
       browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true,
       protocolTimeout: 180_000, timeout: 120_000, extraPrefsFirefox: FIREFOX,
       acceptInsecureCerts: true,
+      // The size is the window's: older ESRs (140) lack a command that setting a viewport sends.
+      defaultViewport: null, args: ['--width=1000', '--height=700'],
     });
   }
   return puppeteer.launch({

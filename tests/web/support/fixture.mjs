@@ -43,7 +43,7 @@ export class Fixture {
     this.#contexts.add(home);
     const page = await home.newPage();
     page.setDefaultTimeout(PAGE_BOUND_MS);
-    await page.setViewport({ width, height });
+    if (this.#suite.browser !== 'firefox') await page.setViewport({ width, height });
     page.messages = [];
     const note = (text) => {
       page.messages.push(text);
