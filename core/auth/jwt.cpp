@@ -16,11 +16,9 @@ tl::unexpected<Error> refuse(const char* why) { return fail(ErrorCode::kUnauthen
 }  // namespace
 
 Result<std::string> sign_token(const TokenClaims& claims, const SigningKey& key) {
-  const nlohmann::json body = {{"sub", claims.subject},
-                               {"scope", claims.scopes},
-                               {"aud", claims.audience},
-                               {"jti", claims.id},
-                               {"exp", claims.expires.count()}};
+  const nlohmann::json body = {{"sub", claims.subject},         {"scope", claims.scopes},
+                               {"aud", claims.audience},        {"jti", claims.id},
+                               {"exp", claims.expires.count()}, {"iat", claims.issued.count()}};
   std::string text;
   try {
     text = body.dump();
@@ -67,6 +65,10 @@ Result<TokenClaims> verify_token(std::string_view token, const SigningKey& key,
                   .audience = json_text(*claims, "aud"),
                   .id = json_text(*claims, "jti"),
                   .expires = std::chrono::seconds(exp->get<std::int64_t>())};
+  if (const auto iat = claims->find("iat"); iat != claims->end()) {
+    if (!iat->is_number_integer()) return refuse("the token's iat is not a number");
+    out.issued = std::chrono::seconds(iat->get<std::int64_t>());
+  }
   for (const auto& each : *scope) {
     if (!each.is_string()) return refuse("the token's scope is not a list of words");
     out.scopes.push_back(each.get<std::string>());

@@ -21,6 +21,7 @@ struct TokenClaims {
   std::string audience;
   std::string id;                  ///< jti
   std::chrono::seconds expires{};  ///< Since 1970, UTC.
+  std::chrono::seconds issued{};   ///< iat; 0 in a token without one.
 };
 
 constexpr std::size_t kMaxTokenBytes = 4096;

@@ -7,6 +7,7 @@
 #include "server/auth/principal.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -18,6 +19,7 @@ namespace sotto::server {
 /// A log-in lasts for a working day.
 constexpr std::chrono::hours kLoginLife{12};
 constexpr std::chrono::hours kMaxTokenLife{24 * 366};
+constexpr std::size_t kMinPasswordBytes = 12;
 
 class Auth {
  public:
@@ -46,6 +48,11 @@ class Auth {
   /// answer is kUnavailable for longer and longer (see login_wait). `done` may come later.
   virtual void log_in(const std::string& name, const std::string& password,
                       const std::string& address, std::function<void(Result<Principal>)> done) = 0;
+  /// Needs the current password, with the same brake as a log-in. Ends every log-in of that name;
+  /// links and other listed tokens stay. kInvalid when `next` is shorter than kMinPasswordBytes.
+  virtual void change_password(const std::string& name, const std::string& current,
+                               const std::string& next, const std::string& address,
+                               std::function<void(Result<>)> done) = 0;
   /// How long this client has to wait before it may try a password again.
   virtual std::chrono::seconds login_wait(const std::string& name,
                                           const std::string& address) const = 0;

@@ -33,6 +33,18 @@ HttpResponse login_problem(Auth& auth, const std::string& name, const HttpReques
   return response;
 }
 
+/// The answer that carries a fresh log-in.
+void welcome(Auth& auth, const ExchangePtr& exchange, const Principal& who) {
+  const auto token = auth.issue(who, who.subject, who.scopes, kLoginLife);
+  if (!token) {
+    exchange->respond(problem(token.error()));
+    return;
+  }
+  const nlohmann::json answer = {
+      {"token", *token}, {"scopes", who.scopes}, {"expires", in(kLoginLife)}};
+  exchange->respond(HttpResponse::json(200, answer.dump()));
+}
+
 void log_in(Auth& auth, const ExchangePtr& exchange) {
   const auto body = parse_json_object(exchange->request().body);
   if (!body) {
@@ -51,15 +63,28 @@ void log_in(Auth& auth, const ExchangePtr& exchange) {
                   exchange->respond(login_problem(auth, name, exchange->request(), who.error()));
                   return;
                 }
-                const auto token = auth.issue(*who, who->subject, who->scopes, kLoginLife);
-                if (!token) {
-                  exchange->respond(problem(token.error()));
-                  return;
-                }
-                const nlohmann::json answer = {
-                    {"token", *token}, {"scopes", who->scopes}, {"expires", in(kLoginLife)}};
-                exchange->respond(HttpResponse::json(200, answer.dump()));
+                welcome(auth, exchange, *who);
               });
+}
+
+void change_password(Auth& auth, const ExchangePtr& exchange) {
+  const auto body = parse_json_object(exchange->request().body);
+  if (!body) {
+    exchange->respond(problem(body.error()));
+    return;
+  }
+  const Principal who = exchange->request().principal;
+  auth.change_password(
+      who.subject, json_text(*body, "current"), json_text(*body, "new"),
+      exchange->request().address, [&auth, exchange, who](const Result<>& done) {
+        if (done) return welcome(auth, exchange, who);
+        // Not 401: the token is good, and pages take a 401 for a log-in that has ended.
+        HttpResponse response = login_problem(auth, who.subject, exchange->request(), done.error());
+        if (done.error().code == ErrorCode::kUnauthenticated) {
+          response = problem({ErrorCode::kDenied, "the current password is wrong"});
+        }
+        exchange->respond(std::move(response));
+      });
 }
 
 void issue(Auth& auth, const ExchangePtr& exchange) {
@@ -145,6 +170,8 @@ AuthFeature::AuthFeature(Context& context) {
   const RouteOptions small{.max_body = kMaxBody};
   router.add(Listener::kMain, "POST", "/v1/login", Access::open(), small,
              [&auth](const ExchangePtr& exchange) { log_in(auth, exchange); });
+  router.add(Listener::kMain, "POST", "/v1/password", Access::with("admin"), small,
+             [&auth](const ExchangePtr& exchange) { change_password(auth, exchange); });
   router.add(Listener::kMain, "POST", "/v1/tokens", Access::with("admin"), small,
              [&auth](const ExchangePtr& exchange) { issue(auth, exchange); });
   router.add(Listener::kMain, "GET", "/v1/tokens", Access::with("admin"), small,

@@ -69,6 +69,14 @@ bool valid_token_id(std::string_view id) {
          });
 }
 
+/// What is kept of a password.
+struct PasswordRow {
+  std::string hash;
+  std::int64_t since = 0;  ///< Log-ins from before this second are over.
+
+  std::string text() const { return nlohmann::json{{"hash", hash}, {"since", since}}.dump(); }
+};
+
 Result<std::string> hash_password(const std::string& password) {
   std::array<char, crypto_pwhash_STRBYTES> hash{};
   if (crypto_pwhash_str(hash.data(), password.data(), password.size(),
@@ -82,13 +90,13 @@ Result<std::string> hash_password(const std::string& password) {
 class Local : public LocalAuth {
  public:
   Local(MainContext& loop, StateStore& state, EventBus& events, LocalAuthOptions options,
-        SigningKey key, std::string hash)
+        SigningKey key, PasswordRow password)
       : loop_(loop),
         state_(state),
         events_(events),
         options_(std::move(options)),
         key_(std::move(key)),
-        hash_(std::move(hash)) {
+        password_(std::move(password)) {
     for (const auto& [id, text] : state_.all(kRevokedKind)) {
       revoked_[id] = std::strtoll(text.c_str(), nullptr, 10);
     }
@@ -100,6 +108,10 @@ class Local : public LocalAuth {
     if (!claims) return tl::unexpected(claims.error());
     if (revoked_.find(claims->id) != revoked_.end()) {
       return fail(ErrorCode::kUnauthenticated, "the token was revoked");
+    }
+    if (claims->subject == options_.admin_name && claims->issued.count() < password_.since &&
+        !state_.get(kIssuedKind, claims->id)) {
+      return fail(ErrorCode::kUnauthenticated, "the password was changed: log in again");
     }
     return Principal{claims->subject, claims->scopes, claims->id};
   }
@@ -194,7 +206,7 @@ class Local : public LocalAuth {
       events_.publish("login.failed", {{"name", name}, {"address", address}});
       (*shared_done)(fail(ErrorCode::kUnauthenticated, "wrong name or password"));
     };
-    auto task = [this_loop = &loop_, hash = hash_, secret = password, finish]() mutable {
+    auto task = [this_loop = &loop_, hash = password_.hash, secret = password, finish]() mutable {
       const bool right = crypto_pwhash_str_verify(hash.c_str(), secret.data(), secret.size()) == 0;
       sodium_memzero(secret.data(), secret.size());
       this_loop->post([finish, right] { finish(right); });
@@ -204,6 +216,30 @@ class Local : public LocalAuth {
     }
   }
 
+  void change_password(const std::string& name, const std::string& current, const std::string& next,
+                       const std::string& address, std::function<void(Result<>)> done) override {
+    if (next.size() < kMinPasswordBytes || next.size() > kMaxPasswordBytes) {
+      done(fail(ErrorCode::kInvalid, "the new password needs at least " +
+                                         std::to_string(kMinPasswordBytes) + " characters"));
+      return;
+    }
+    log_in(name, current, address, [this, next, done](const Result<Principal>& who) {
+      if (!who) {
+        done(tl::unexpected(who.error()));
+        return;
+      }
+      const bool queued = pool_.run([this, alive = std::weak_ptr<bool>(alive_), loop = &loop_,
+                                     secret = next, done]() mutable {
+        auto hash = hash_password(secret);
+        sodium_memzero(secret.data(), secret.size());
+        loop->post([this, alive, hash = std::move(hash), done] {
+          if (!alive.expired()) done(hash ? set_password(*hash) : tl::unexpected(hash.error()));
+        });
+      });
+      if (!queued) done(fail(ErrorCode::kUnavailable, "the server is busy; try again"));
+    });
+  }
+
   std::filesystem::path password_file() const override {
     const auto file = options_.data_dir / kPasswordFile;
     std::error_code error;
@@ -211,6 +247,21 @@ class Local : public LocalAuth {
   }
 
  private:
+  Result<> set_password(const std::string& hash) {
+    // The next second, which new tokens claim at once: one of this second may be an old log-in.
+    const PasswordRow changed{hash, now_utc().count() + 1};
+    if (const auto stored = state_.put(kHashKind, options_.admin_name, changed.text()); !stored) {
+      return stored;
+    }
+    password_ = changed;
+    // It holds the first password, which opens nothing any more.
+    std::error_code ignored;
+    std::filesystem::remove(options_.data_dir / kPasswordFile, ignored);
+    log::info("auth", "the password was changed", {{"name", options_.admin_name}});
+    events_.publish("password.changed", {{"name", options_.admin_name}});
+    return {};
+  }
+
   Result<std::string> sign(const Principal& issuer, std::string subject,
                            std::vector<std::string> scopes, std::chrono::seconds life,
                            std::string id) {
@@ -236,7 +287,8 @@ class Local : public LocalAuth {
                        .scopes = std::move(scopes),
                        .audience = kAudience,
                        .id = std::move(id),
-                       .expires = now_utc() + life},
+                       .expires = now_utc() + life,
+                       .issued = std::max(now_utc(), std::chrono::seconds(password_.since))},
                       key_);
   }
 
@@ -262,7 +314,7 @@ class Local : public LocalAuth {
   EventBus& events_;
   LocalAuthOptions options_;
   SigningKey key_;
-  std::string hash_;
+  PasswordRow password_;
   std::map<std::string, std::int64_t, std::less<>> revoked_;  // Token id to its expiry.
   Throttle by_address_{kPerAddress};
   Throttle by_name_{kPerName};
@@ -291,10 +343,12 @@ Result<SigningKey> open_key(const std::filesystem::path& file) {
 
 /// The administrator's hash. Without one the password in the file counts, so that a lost state.db
 /// locks nobody out; without a file either, both are made.
-Result<std::string> open_password(StateStore& state, const LocalAuthOptions& options) {
+Result<PasswordRow> open_password(StateStore& state, const LocalAuthOptions& options) {
   if (const auto row = state.get(kHashKind, options.admin_name)) {
     const auto parsed = parse_json_object(*row);
-    if (parsed && !json_text(*parsed, "hash").empty()) return json_text(*parsed, "hash");
+    if (parsed && !json_text(*parsed, "hash").empty()) {
+      return PasswordRow{json_text(*parsed, "hash"), parsed->value("since", std::int64_t{0})};
+    }
     return fail(ErrorCode::kInvalid, "state.db: the administrator's password hash is damaged");
   }
   const auto file = options.data_dir / kPasswordFile;
@@ -315,13 +369,12 @@ Result<std::string> open_password(StateStore& state, const LocalAuthOptions& opt
   }
   auto hash = hash_password(*password);
   sodium_memzero(password->data(), password->size());
-  if (!hash) return hash;
-  if (const auto stored =
-          state.put(kHashKind, options.admin_name, nlohmann::json{{"hash", *hash}}.dump());
-      !stored) {
+  if (!hash) return tl::unexpected(hash.error());
+  PasswordRow row{*std::move(hash), 0};
+  if (const auto stored = state.put(kHashKind, options.admin_name, row.text()); !stored) {
     return tl::unexpected(stored.error());
   }
-  return hash;
+  return row;
 }
 
 }  // namespace
@@ -331,10 +384,10 @@ Result<std::unique_ptr<LocalAuth>> open_local_auth(MainContext& loop, StateStore
   if (sodium_init() < 0) return fail(ErrorCode::kCrypto, "libsodium does not start");
   auto key = open_key(options.data_dir / kKeyFile);
   if (!key) return tl::unexpected(key.error());
-  auto hash = open_password(state, options);
-  if (!hash) return tl::unexpected(hash.error());
+  auto password = open_password(state, options);
+  if (!password) return tl::unexpected(password.error());
   return std::make_unique<Local>(loop, state, events, std::move(options), *std::move(key),
-                                 *std::move(hash));
+                                 *std::move(password));
 }
 
 }  // namespace sotto::server

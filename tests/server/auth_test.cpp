@@ -78,7 +78,6 @@ TEST(Throttle, OneCustomerIsOneKey) {
 class AuthTest : public test::ServerFixture {
  protected:
   AuthTest() { config.log_level = "error"; }
-  ~AuthTest() override { stop(); }
 
   HttpAnswer log_in(const std::string& name, const std::string& password) {
     test::HttpClient anybody;
@@ -144,6 +143,46 @@ TEST_F(AuthTest, GuessingIsSlowedDown) {
   }
   EXPECT_GE(refused, 1);
   EXPECT_NE(wait, "");
+}
+
+TEST_F(AuthTest, AChangedPasswordEndsOldLogInsAndKeepsLinks) {
+  start();
+  const std::string old = admin_password();
+  const std::string fresh = "correct horse battery";
+  const auto change = [&](const std::string& current, const std::string& next,
+                          const std::string& bearer) {
+    test::HttpClient client;
+    client.set_token(bearer);
+    return client.post(url("/v1/password"),
+                       nlohmann::json{{"current", current}, {"new", next}}.dump());
+  };
+  const std::string login = nlohmann::json::parse(log_in("admin", old).body)["token"];
+  test::HttpClient owner;
+  owner.set_token(login);
+  const std::string link = nlohmann::json::parse(
+      owner.post(url("/v1/tokens"), R"({"subject":"admin","scopes":["stream:a:view"]})")
+          .body)["token"];
+
+  EXPECT_EQ(change(old, "short", login).status, 400);
+  EXPECT_EQ(change("wrong", fresh, login).status, 403);
+  EXPECT_EQ(change(old, fresh, link).status, 403);
+  EXPECT_EQ(change(old, fresh, "").status, 401);
+  EXPECT_EQ(status_with(login), 200);
+
+  const HttpAnswer done = change(old, fresh, login);
+  ASSERT_EQ(done.status, 200) << done.body;
+  const std::string next_login = nlohmann::json::parse(done.body)["token"];
+  EXPECT_EQ(status_with(login), 401);
+  EXPECT_EQ(status_with(next_login), 200);
+  EXPECT_EQ(status_with(link), 200);
+  EXPECT_FALSE(std::filesystem::exists(data_dir() / "admin-password"));
+
+  stop();
+  start();
+  EXPECT_EQ(status_with(login), 401);
+  EXPECT_EQ(status_with(next_login), 200);
+  EXPECT_EQ(log_in("admin", old).status, 401);
+  EXPECT_EQ(log_in("admin", fresh).status, 200);
 }
 
 TEST_F(AuthTest, OddBodiesAreRefused) {

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The admin page: its three parts, each in a module of its own.
+// The admin page: its parts, each in a module of its own.
 import { byId, tell } from './dom.js';
 import { setUpCameras } from './admin-cameras.js';
+import { setUpPassword } from './admin-password.js';
 import { setUpShare } from './admin-share.js';
 import { setUpPage } from './page.js';
 import { requireLogin, session } from './session.js';
@@ -14,5 +15,6 @@ if (requireLogin()) {
   }
   if (location.protocol === 'https:') byId('https-address').textContent = location.origin;
   setUpShare();
+  setUpPassword();
   setUpCameras();
 }

@@ -51,6 +51,10 @@ class FakeAuth final : public Auth {
               std::function<void(Result<Principal>)> done) override {
     done(fail(ErrorCode::kUnsupported, "not in this test"));
   }
+  void change_password(const std::string&, const std::string&, const std::string&,
+                       const std::string&, std::function<void(Result<>)> done) override {
+    done(fail(ErrorCode::kUnsupported, "not in this test"));
+  }
   std::map<std::string, Principal> tokens{{"good-token", {"somebody", {"stream:*:view"}}}};
 };
 

@@ -157,6 +157,26 @@ export const tests = {
     await server.api('DELETE', '/v1/cameras/shared');
   },
 
+  'the administrator changes the password and stays logged in': async (fixture) => {
+    fixture.expected.push(/403/);
+    const next = 'seven green umbrellas';
+    const page = await fixture.page();
+    await logIn(page, server, '/admin.html');
+    const change = async (current) => {
+      await fill(page, { 'password-current': current, 'password-new': next });
+      await page.click('#password-change');
+    };
+    await change('not it');
+    await says(page, '#password-message', /current password is wrong/);
+    await change(server.password);
+    await says(page, '#password-message', /is changed/);
+    server.password = next;
+    server.token = null;
+    await server.api('GET', '/v1/cameras');
+    await page.reload();
+    await appears(page, '#log-out:not([hidden])');
+  },
+
   'the pages are served by https, and the authority behind it can be fetched': async (fixture) => {
     const page = await fixture.page();
     await logIn(page, { ...server, url: server.httpsUrl, password: server.password }, '/admin.html');
