@@ -78,9 +78,10 @@ struct PeerStats {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t packets_sent = 0;
-  std::uint64_t packets_lost = 0;  ///< Of those we sent.
-  std::uint64_t bitrate_sent = 0;  ///< Bits per second.
-  std::optional<LineReport> line;  ///< By transport-wide feedback, where the peer gives it.
+  std::uint64_t packets_lost = 0;      ///< Of those we sent.
+  std::uint64_t packets_repeated = 0;  ///< Sent again because the other side missed them (RTX).
+  std::uint64_t bitrate_sent = 0;      ///< Bits per second.
+  std::optional<LineReport> line;      ///< By transport-wide feedback, where the peer gives it.
 };
 
 class PeerListener {

@@ -83,6 +83,15 @@ bool RtcpLink::attach(GstElement* webrtcbin) {
   g_signal_emit_by_name(rtpbin.get(), "get-internal-session", 0U, &session);
   if (session == nullptr) return false;
   session_ = GstPtr<GstObject>::adopt(reinterpret_cast<GstObject*>(session));
+  GstIterator* repeaters =
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "rtprtxsend");
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(repeaters, &item) == GST_ITERATOR_OK) {
+    repeaters_.push_back(GstPtr<GstElement>::ref(GST_ELEMENT(g_value_get_object(&item))));
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(repeaters);
   handler_ = g_signal_connect_data(
       session, "on-sending-rtcp", G_CALLBACK(on_sending_rtcp), new std::shared_ptr<Limit>(limit_),
       [](gpointer held, GClosure*) { delete static_cast<std::shared_ptr<Limit>*>(held); },
@@ -93,6 +102,7 @@ bool RtcpLink::attach(GstElement* webrtcbin) {
 void RtcpLink::close() {
   if (handler_ != 0) g_signal_handler_disconnect(session_.get(), std::exchange(handler_, 0));
   session_.reset();
+  repeaters_.clear();
 }
 
 void RtcpLink::limit(std::uint32_t bits_per_second) {
@@ -153,6 +163,11 @@ rtc::PeerStats RtcpLink::stats() {
     worst_loss = std::max(worst_loss, source.fraction_lost);
     longest_trip = std::max(longest_trip, source.round_trip);
     stats.packets_lost += static_cast<std::uint64_t>(std::max(source.packets_lost, 0));
+  }
+  for (const auto& repeater : repeaters_) {
+    guint repeated = 0;
+    g_object_get(repeater.get(), "num-rtx-packets", &repeated, nullptr);
+    stats.packets_repeated += repeated;
   }
   stats.fraction_lost = worst_loss / 256.0;
   // In units of 1/65536 s (RFC 3550, 6.4.1).

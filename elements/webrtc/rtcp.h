@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace sotto {
 
@@ -39,6 +40,7 @@ class RtcpLink {
 
   std::shared_ptr<Limit> limit_ = std::make_shared<Limit>();
   GstPtr<GstObject> session_;
+  std::vector<GstPtr<GstElement>> repeaters_;  // The rtprtxsend of each sending section.
   gulong handler_ = 0;
   std::uint64_t last_bytes_ = 0;
   gint64 last_asked_ = 0;  // Monotonic µs.

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Packets that get lost on the way are asked for, sent again, and missed by nobody.
+#include "tests/pipelines/peer/fixture.h"
+#include "tests/pipelines/peer/lossy_line.h"
+
+#include <set>
+
+namespace sotto {
+namespace {
+
+using rtc::Direction;
+
+constexpr int kPictures = 300;
+
+/// Which keyframes arrived, by their RTP timestamps.
+class Album final : public rtc::FrameReceiver {
+ public:
+  void on_frame(rtc::FramePtr frame) override {
+    const std::lock_guard lock(mutex_);
+    if (frame->keyframe) seen_.insert(frame->rtp_time);
+    gaps_ += frame->after_gap ? 1 : 0;
+  }
+  std::size_t pictures() {
+    const std::lock_guard lock(mutex_);
+    return seen_.size();
+  }
+  int gaps() {
+    const std::lock_guard lock(mutex_);
+    return gaps_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::uint32_t> seen_;
+  int gaps_ = 0;
+};
+
+class LossTest : public PeerTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(LossTest, FivePercentAreRepairedByRetransmission) {
+  const bool server_offers = GetParam();
+  Ear& server_ear = ear();
+  Ear& viewer_ear = ear();
+  // Room for a question and an answer, on a busy machine too.
+  rtc::PeerOptions patient;
+  patient.jitter_latency = 1000ms;
+  const auto server = make(server_ear);
+  const auto viewer = make(viewer_ear, patient);
+  const auto album = std::make_shared<Album>();
+  viewer->set_receiver("v", album);
+  LossyLine line(0.05, vp8().payload_type);
+  const std::vector sends = {plan("v", vp8(), Direction::kSendOnly)};
+  const std::vector takes = {plan("v", vp8(), Direction::kRecvOnly)};
+  auto& first = server_offers ? *server : *viewer;
+  auto& second = server_offers ? *viewer : *server;
+  const auto of_first = server_offers ? LossyLine::kA : LossyLine::kB;
+  const auto of_second = server_offers ? LossyLine::kB : LossyLine::kA;
+  const auto sdp_offer = offer(first, server_offers ? sends : takes);
+  ASSERT_TRUE(sdp_offer) << sdp_offer.error().message;
+  const auto sdp_answer =
+      answer(second, line.through(of_first, *sdp_offer), server_offers ? takes : sends);
+  ASSERT_TRUE(sdp_answer) << sdp_answer.error().message;
+  const auto accepted = accept(first, line.through(of_second, *sdp_answer));
+  ASSERT_TRUE(accepted) << accepted.error().message;
+  ASSERT_TRUE(until([&] { return server_ear.connected == 1 && viewer_ear.connected == 1; }))
+      << server_ear.why << viewer_ear.why;
+
+  const auto sink = server->sink("v");
+  ASSERT_TRUE(sink);
+  Packets packets(server->subscribe_options("v"), true);
+  int sent = 0;
+  const auto feeding = main_.every(10ms, [&] {
+    if (sent < kPictures) sent += packets.send_to(*sink) ? 1 : 0;
+  });
+  ASSERT_TRUE(until([&] { return sent == kPictures; }));
+  // What is lost at the very end is noticed only when something follows: no keyframes, not counted.
+  const auto tail = main_.every(100ms, [&] { packets.send_to(*sink, false); });
+  EXPECT_TRUE(until([&] { return album->pictures() == kPictures; }))
+      << album->pictures() << " of " << kPictures << ", lost " << line.lost();
+  EXPECT_GT(line.lost(), 5) << "the line lost nothing: nothing was proved";
+  EXPECT_EQ(album->gaps(), 0) << "each picture in its place";
+  rtc::PeerStats stats;
+  EXPECT_TRUE(until([&] {
+    server->stats([&](const rtc::PeerStats& now) { stats = now; });
+    return stats.packets_repeated >= 5;
+  })) << stats.packets_repeated;
+}
+
+INSTANTIATE_TEST_SUITE_P(WhoeverOffers, LossTest, testing::Bool());
+
+}  // namespace
+}  // namespace sotto
