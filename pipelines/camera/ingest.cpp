@@ -36,11 +36,17 @@ Ingest::Ingest(StreamInfo stream, std::function<void()> changed)
                   ? rtc::rtp::Format::kAudio
                   : rtc::rtp::video_format(stream_.codec.name)),
       changed_(std::move(changed)),
-      last_frame_(rtc::monotonic_now().count()) {}
+      last_frame_(rtc::monotonic_now().count()),
+      drift_(stream_.codec.clock_rate) {}
 
 Findings Ingest::findings() const {
   const std::lock_guard lock(mutex_);
   return findings_;
+}
+
+rtc::MonotonicTime Ingest::drift() const {
+  const std::lock_guard lock(mutex_);
+  return drift_.growth();
 }
 
 void Ingest::add(std::shared_ptr<rtc::FrameReceiver> receiver) {
@@ -56,10 +62,11 @@ void Ingest::remove(const std::shared_ptr<rtc::FrameReceiver>& receiver) {
 
 void Ingest::on_frame(rtc::FramePtr frame) {
   last_frame_ = frame->arrival.count();
-  ++frames_;
+  if (frames_++ == 0) first_frame_ = frame->arrival.count();
   bool news = false;
   {
     const std::lock_guard lock(mutex_);
+    drift_.add(frame->rtp_time, frame->arrival);
     const FrameContent content = look_into(*frame, format_);
     news = inspect(*frame, content);
     // Before the first keyframe of a connection there is nothing to decode.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/rtc/frame.h"
+#include "pipelines/camera/drift.h"
 #include "pipelines/camera/inspect.h"
 #include "pipelines/camera/stream_info.h"
 
@@ -38,6 +39,10 @@ class Ingest final : public rtc::FrameReceiver {
   /// Arrival of the newest frame, or of the connection's beginning before the first.
   rtc::MonotonicTime last_frame() const { return rtc::MonotonicTime(last_frame_.load()); }
   std::uint64_t frames() const { return frames_; }
+  /// Arrival of the first frame of the connection; zero before it.
+  rtc::MonotonicTime first_frame() const { return rtc::MonotonicTime(first_frame_.load()); }
+  /// How much later than at first frames come in by the camera's own clock: see drift.h.
+  rtc::MonotonicTime drift() const;
 
   /// Frames go to `receiver` from now on, first those since the last keyframe. Thread safe.
   void add(std::shared_ptr<rtc::FrameReceiver> receiver);
@@ -55,6 +60,7 @@ class Ingest final : public rtc::FrameReceiver {
   const rtc::rtp::Format format_;
   const std::function<void()> changed_;
   std::atomic<rtc::MonotonicTime::rep> last_frame_;
+  std::atomic<rtc::MonotonicTime::rep> first_frame_{0};
   std::atomic<std::uint64_t> frames_{0};
 
   // Protects what follows; held while receivers are called, so that a late one gets every frame
@@ -67,6 +73,7 @@ class Ingest final : public rtc::FrameReceiver {
   bool started_ = false;     // A keyframe has come.
   Findings findings_;
   ReorderWatch reorder_;
+  Drift drift_;
   bool seen_parameter_sets_ = false;
   unsigned bare_keyframes_ = 0;
 };

@@ -23,6 +23,9 @@ constexpr std::chrono::milliseconds kReconnectDeadline{4'000};
 // Flowing for so long, an interruption is a new one and not the old one going on.
 constexpr std::chrono::nanoseconds kStable = 5s;
 constexpr std::chrono::milliseconds kWatchInterval{250};
+// Some cameras send no sound while it is quiet. They are not worth an interruption of the picture
+// each time, so that every one that was in vain doubles the patience.
+constexpr std::chrono::nanoseconds kMaxSoundPatience = 10min;
 // What we make where nothing of the camera's own fits, in this order: most phones decode H.264 in
 // hardware.
 constexpr std::array<const char*, 2> kVideoTargets{"H264", "VP8"};
@@ -62,7 +65,8 @@ Line::Line(MainContext& loop, Address address, const Patience& patience,
       address_(std::move(address)),
       patience_(patience),
       on_change_(std::move(on_change)),
-      backoff_(patience) {}
+      backoff_(patience),
+      sound_patience_(patience.silence) {}
 
 Line::~Line() {
   if (session_) session_->stop({});
@@ -220,6 +224,17 @@ void Line::on_watch() {
                                                : "the camera sends no sound"});
     return;
   }
+  // Sound that never came is the camera's choice; sound that was there and stopped is a fault.
+  if (video && audio && audio->frames() > 0) {
+    const bool stopped = now - audio->last_frame() > sound_patience_;
+    const bool lasted = audio->last_frame() - audio->first_frame() > 2 * sound_patience_;
+    if (lasted) sound_patience_ = patience_.silence;
+    if (stopped) {
+      sound_patience_ = std::min(sound_patience_ * 2, kMaxSoundPatience);
+      on_ended({ErrorCode::kUnavailable, "the camera sends pictures but no sound any more"});
+      return;
+    }
+  }
   if (live_since_.count() != 0 && now - live_since_ > kStable) backoff_.reset();
 }
 
@@ -361,6 +376,7 @@ std::size_t Line::watching() const {
 
 LineStats Line::stats() const {
   LineStats stats = stats_;
+  if (const auto video = ingest_of(MediaKind::kVideo)) stats.drift = video->drift();
   for (const auto& output : outputs()) {
     stats.time_jumps += output->lead().time_jumps();
     if (output->transcoding()) ++stats.transcodes;

@@ -30,6 +30,7 @@ struct LineStats {
   std::uint64_t time_jumps = 0;   ///< Of the outputs that live now.
   std::size_t transcodes = 0;     ///< Running now.
   rtc::MonotonicTime delay{};     ///< Largest of the video outputs: from the socket to the track.
+  rtc::MonotonicTime drift{};     ///< Of this connection's pictures: see drift.h.
 };
 
 /// Main context only.
@@ -42,6 +43,7 @@ class Line : public std::enable_shared_from_this<Line> {
     std::shared_ptr<Hold> hold;
     std::shared_ptr<Output> video;  ///< Null: not wished for, or the camera has none.
     std::shared_ptr<Output> audio;
+    std::shared_ptr<Hold> sound_hold{};  ///< Of the line the sound is from, where it is another.
   };
   using OnGrant = std::function<void(Result<Grant>)>;
 
@@ -110,6 +112,7 @@ class Line : public std::enable_shared_from_this<Line> {
   std::vector<rtc::Codec> codecs_;
   rtc::MonotonicTime live_since_{};
   Backoff backoff_;
+  rtc::MonotonicTime sound_patience_;  // Silence beside pictures that makes us connect anew.
   LineStats stats_;
   MainContext::Timer retry_;
   MainContext::Timer linger_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/cameras/feature.h"
 
+#include "core/base/json.h"
 #include "pipelines/camera/camera.h"
 #include "pipelines/camera/probe.h"
 #include "pipelines/camera/reaper.h"
@@ -142,8 +143,9 @@ void CamerasFeature::remove(std::string id) {
   entry.camera->close();
   const auto gone = [&](const char* name) { context_.metrics.remove(name, {{"camera", id}}); };
   for (const char* name :
-       {"sotto_camera_live", "sotto_camera_delay_seconds", "sotto_camera_viewers",
-        "sotto_camera_transcodes", "sotto_camera_restarts", "sotto_camera_connections"}) {
+       {"sotto_camera_live", "sotto_camera_delay_seconds", "sotto_camera_drift_seconds",
+        "sotto_camera_viewers", "sotto_camera_transcodes", "sotto_camera_restarts",
+        "sotto_camera_connections"}) {
     gone(name);
   }
   log::info("cameras", "camera removed", {{"id", id}});
@@ -182,6 +184,9 @@ void CamerasFeature::collect() {
           info.state == rtc::SourceState::kLive ? 1 : 0);
     gauge("sotto_camera_delay_seconds", "From the camera's packet to its viewers' queue",
           seconds(std::max(stats.main.delay, stats.sub.delay)));
+    gauge("sotto_camera_drift_seconds",
+          "How much later than at first pictures come in, by the camera's own clock",
+          seconds(std::max(stats.main.drift, stats.sub.drift)));
     gauge("sotto_camera_viewers", "Feeds that are open", static_cast<double>(stats.viewers));
     gauge("sotto_camera_transcodes", "Transcodes that run",
           static_cast<double>(stats.main.transcodes + stats.sub.transcodes));
@@ -315,9 +320,8 @@ void CamerasFeature::test(const ExchangePtr& exchange) {
   // A known camera's password need not be typed again to test it, at its own address only.
   CameraConfig before;
   before.id = "test";
-  const json body = json::parse(exchange->request().body, nullptr, false);
-  if (body.is_object() && body.contains("id") && body["id"].is_string()) {
-    const auto known = cameras_.find(body["id"].get<std::string>());
+  if (const auto body = parse_json_object(exchange->request().body)) {
+    const auto known = cameras_.find(json_text(*body, "id"));
     if (known != cameras_.end()) before = known->second.config;
   }
   auto config = camera_from_json(exchange->request().body, before);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/cameras/settings.h"
 
+#include "core/base/json.h"
 #include "pipelines/camera/address.h"
 
 #include <algorithm>
@@ -89,8 +90,9 @@ std::string bare_url(const std::string& url) {
 }  // namespace
 
 Result<CameraConfig> camera_from_json(std::string_view body, const CameraConfig& before) {
-  const json parsed = json::parse(body, nullptr, false);
-  if (!parsed.is_object()) return fail(ErrorCode::kParse, "the body must be a JSON object");
+  const auto read = parse_json_object(body);
+  if (!read) return tl::unexpected(read.error());
+  const json& parsed = *read;
   CameraConfig camera = before;
   for (const auto& [key, value] : parsed.items()) {
     if (auto taken = take(camera, key, value); !taken) return tl::unexpected(taken.error());

@@ -57,6 +57,42 @@ TEST_F(SupervisionTest, SoundWithoutPicturesIsBroken) {
   EXPECT_TRUE(viewer.ended.empty());
 }
 
+TEST_F(SupervisionTest, SoundThatStopsBesidePicturesIsAskedForAgain) {
+  start_rtsp();
+  auto options = options_for("/h264-1200");
+  options.patience.silence = 1s;
+  start_camera(options);
+  Viewer& viewer = watch({h264(), opus()});
+  ASSERT_TRUE(viewer.feed) << viewer.error.message;
+  ASSERT_TRUE(until([&] { return viewer.audio->frames() >= 5; }));
+  rtsp_->send_audio(false);
+  ASSERT_TRUE(until([&] { return camera_->info().state == rtc::SourceState::kAway; }));
+  EXPECT_EQ(camera_->info().reason, "the camera sends pictures but no sound any more");
+  const std::size_t sound = viewer.audio->frames();
+  rtsp_->send_audio(true);
+  EXPECT_TRUE(until([&] { return viewer.audio->frames() >= sound + 5; }));
+  EXPECT_TRUE(sees(viewer, 5));
+  EXPECT_TRUE(viewer.ended.empty());
+}
+
+TEST_F(SupervisionTest, ASilentSubStreamIsHeardThroughTheMainOne) {
+  RtspCameraOptions rtsp;
+  rtsp.streams = {{"/main", "h264", "opus", 1200}, {"/sub", "h264", "", 1200}};
+  start_rtsp(std::move(rtsp));
+  auto options = options_for("/main");
+  options.sub = options.main;
+  options.sub.url = rtsp_->url("/sub");
+  start_camera(options);
+  Viewer& tile = watch({h264(), opus()}, true);
+  ASSERT_TRUE(tile.feed) << tile.error.message;
+  ASSERT_TRUE(tile.audio) << "the tile has sound";
+  EXPECT_TRUE(sees(tile, 3));
+  EXPECT_TRUE(until([&] { return tile.audio->frames() >= 5; }));
+  EXPECT_EQ(camera_->stats().main.transcodes + camera_->stats().sub.transcodes, 0U);
+  leave(tile);
+  EXPECT_TRUE(until([&] { return rtsp_->clients() == 0; })) << "both lines are let go";
+}
+
 TEST_F(SupervisionTest, ACodecChangedMeanwhileIsTranscodedToTheOldOne) {
   RtspCameraOptions rtsp;
   rtsp.streams = {{"/x", "h264", "", 1200}};
@@ -115,6 +151,9 @@ TEST_F(SupervisionTest, DelayDoesNotGrow) {
   // A bound on waiting, not a measurement: far above what it takes, far below the four seconds that
   // passed.
   EXPECT_LT(camera_->stats().main.delay, std::chrono::nanoseconds(2s));
+  // Eleven seconds of media: two windows, the later against the first.
+  ASSERT_TRUE(sees(viewer, 110));
+  EXPECT_LT(camera_->stats().main.drift, std::chrono::nanoseconds(2s));
 }
 
 TEST_F(SupervisionTest, AWrongPasswordIsToldAndNotShown) {

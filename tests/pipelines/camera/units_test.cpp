@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/camera/backoff.h"
+#include "pipelines/camera/drift.h"
 #include "pipelines/camera/inspect.h"
 #include "pipelines/camera/stream_info.h"
 
@@ -41,6 +42,60 @@ TEST(BackoffTest, IsSlowAtOnceAfterAWrongPassword) {
   Backoff backoff(Patience{}, [] { return 20U; });
   backoff.be_slow();
   EXPECT_GE(backoff.next(), 15s);
+}
+
+/// Pictures at 25 a second; each comes `late` after its time by the camera's clock.
+class Pictures {
+ public:
+  template <class Late>
+  void show(int seconds, Late late) {
+    for (int i = 0; i < 25 * seconds; ++i) {
+      drift.add(rtp_time_, 1h + 40ms * count_ + late(i));
+      rtp_time_ += 3600;
+      ++count_;
+    }
+  }
+  void set_clock(std::uint32_t rtp_time) { rtp_time_ = rtp_time; }
+  Drift drift{90000};
+
+ private:
+  std::uint32_t rtp_time_ = 0xFFFF0000;  // It wraps in the first second.
+  int count_ = 0;
+};
+
+std::chrono::nanoseconds jitter(int i) { return (i * 7 % 11) * 1ms; }
+
+TEST(DriftTest, IsNothingWhileEveryPictureTakesAsLong) {
+  Pictures pictures;
+  pictures.show(600, jitter);
+  EXPECT_EQ(pictures.drift.growth(), 0ms);
+}
+
+TEST(DriftTest, AQueueThatFillsShowsByWhatItHolds) {
+  Pictures pictures;
+  pictures.show(20, jitter);
+  pictures.show(100, [](int i) { return jitter(i) + i * 200us; });  // 5 ms a second.
+  // The newest whole window began up to ten seconds ago, and its quickest picture was the first.
+  EXPECT_GE(pictures.drift.growth(), 440ms);
+  EXPECT_LE(pictures.drift.growth(), 500ms);
+  pictures.show(10, jitter);
+  EXPECT_EQ(pictures.drift.growth(), 0ms) << "and that it was emptied";
+}
+
+TEST(DriftTest, AHiccupIsNoDrift) {
+  Pictures pictures;
+  pictures.show(20, jitter);
+  pictures.show(2, [](int i) { return 1500ms - i * 30ms; });
+  pictures.show(20, jitter);
+  EXPECT_EQ(pictures.drift.growth(), 0ms);
+}
+
+TEST(DriftTest, AJumpOfTheCamerasClockBeginsAnew) {
+  Pictures pictures;
+  pictures.show(20, jitter);
+  pictures.set_clock(12345);
+  pictures.show(20, jitter);
+  EXPECT_EQ(pictures.drift.growth(), 0ms);
 }
 
 TEST(ReorderWatchTest, StepsBackWithBSlicesAreBFrames) {

@@ -130,6 +130,13 @@ TEST_F(CamerasTest, WrongSettingsAreNamed) {
   }
   EXPECT_EQ(http.post(url("/v1/cameras"), "[]").status, 400);
   EXPECT_EQ(http.post(url("/v1/cameras"), "{").status, 400);
+  // Which of the two would count is a matter of the reader.
+  constexpr const char* kTwice = R"({"id":"x","url":"rtsp://a/x","url":"rtsp://b/x"})";
+  for (const char* path : {"/v1/cameras", "/v1/cameras/test"}) {
+    const HttpAnswer twice = http.post(url(path), kTwice);
+    EXPECT_EQ(twice.status, 400) << path;
+    EXPECT_NE(twice.body.find("twice"), std::string::npos) << path << twice.body;
+  }
 }
 
 TEST_F(CamerasTest, NeedAdministratorsRights) {
