@@ -107,24 +107,37 @@ Verdict FrameSealer::seal(ByteView frame, Output& output) {
     return verdict;
   }
 
-  grow(outer_sealed_, size + 1);
-  const auto verdict = outer_->seal(plaintext, shim->view(), outer_sealed_, written);
-  if (verdict != Verdict::kOk) return verdict;
-  outer_sealed_[written] = kNalEnd;
-  const auto body = ByteView(outer_sealed_).first(written + 1);
-  auto total = kStartCode.size() + shim->size + body.size() + count_escapes(body);
+  // Sealed where it will stand, then searched: ciphertext of this size hardly ever needs an escape.
+  auto before = kStartCode.size() + shim->size;
   if (shim->keyframe) {
     each_parameter_set(codec_, frame,
-                       [&](ByteView unit) { total += kStartCode.size() + unit.size(); });
+                       [&](ByteView unit) { before += kStartCode.size() + unit.size(); });
   }
-  const auto out = output.reserve(total);
-  if (out.size() < total) return Verdict::kMalformed;
-  auto* at = out.data();
-  if (shim->keyframe) {
-    each_parameter_set(codec_, frame, [&](ByteView unit) { at = put(unit, put(kStartCode, at)); });
+  const auto put_clear = [&](std::uint8_t* at) {
+    if (shim->keyframe) {
+      each_parameter_set(codec_, frame,
+                         [&](ByteView unit) { at = put(unit, put(kStartCode, at)); });
+    }
+    return put(shim->view(), put(kStartCode, at));
+  };
+  const auto out = output.reserve(before + size + 1 + Escapes::kMax);
+  if (out.size() < before + size + 1 + Escapes::kMax) return Verdict::kMalformed;
+  auto* body = put_clear(out.data());
+  const auto verdict = outer_->seal(plaintext, shim->view(), {body, size}, written);
+  if (verdict != Verdict::kOk) return verdict;
+  body[size] = kNalEnd;
+  const ByteView sealed(body, size + 1);
+  const auto escapes = find_escapes(sealed);
+  if (escapes.few) {
+    escape_in_place(body, sealed.size(), escapes);
+    output.commit(before + sealed.size() + escapes.count);
+    return verdict;
   }
-  at = put(shim->view(), put(kStartCode, at));
-  escape(body, at);
+  outer_sealed_.assign(sealed.begin(), sealed.end());
+  const auto total = before + outer_sealed_.size() + count_escapes(outer_sealed_);
+  const auto larger = output.reserve(total);
+  if (larger.size() < total) return Verdict::kMalformed;
+  escape(outer_sealed_, put_clear(larger.data()));
   output.commit(total);
   return verdict;
 }
@@ -151,10 +164,15 @@ FrameOpener::Opened FrameOpener::open(ByteView sealed, Output& output) {
     if (!found) return opened;
     shim = *found;
     const auto escaped = unit.subspan(shim.size);
-    grow(body_, escaped.size());
-    const auto size = unescape(escaped, body_.data());
-    if (!size || *size == 0 || body_[*size - 1] != kNalEnd) return opened;
-    body = ByteView(body_).first(*size - 1);
+    body = escaped;
+    if (has_emulation(escaped)) {
+      grow(body_, escaped.size());
+      const auto size = unescape(escaped, body_.data());
+      if (!size) return opened;
+      body = ByteView(body_).first(*size);
+    }
+    if (body.empty() || body.back() != kNalEnd) return opened;
+    body = body.first(body.size() - 1);
   } else {
     const auto found = split(codec_, sealed);
     if (!found) return opened;

@@ -19,7 +19,8 @@ namespace sotto::e2ee {
 /// Larger frames are refused, both ways: a 4K keyframe has some two megabytes.
 inline constexpr std::size_t kMaxFrameBytes = 32UL << 20U;
 
-/// Where a result goes. reserve() is called once, commit() only when the result is good.
+/// Where a result goes. A second reserve() takes the place of the first; commit() comes only when
+/// the result is good.
 class Output {
  public:
   virtual ~Output() = default;

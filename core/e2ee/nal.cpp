@@ -87,6 +87,31 @@ void escape(ByteView bytes, std::uint8_t* out) {
   copy(bytes.subspan(done), out);
 }
 
+Escapes find_escapes(ByteView bytes) {
+  Escapes found;
+  for (auto at = find_emulation(bytes, 0); at != bytes.size(); at = find_emulation(bytes, at + 2)) {
+    if (found.count == Escapes::kMax) {
+      found.few = false;
+      break;
+    }
+    found.at[found.count++] = at + 2;
+  }
+  return found;
+}
+
+void escape_in_place(std::uint8_t* bytes, std::size_t size, const Escapes& found) {
+  // From the end, each piece to where it belongs: behind as many more bytes as stand before it.
+  auto end = size;
+  for (auto i = found.count; i > 0; --i) {
+    const auto begin = found.at[i - 1];
+    std::memmove(bytes + begin + i, bytes + begin, end - begin);
+    bytes[begin + i - 1] = 3;
+    end = begin;
+  }
+}
+
+bool has_emulation(ByteView bytes) { return find_emulation(bytes, 0) != bytes.size(); }
+
 std::optional<std::size_t> unescape(ByteView bytes, std::uint8_t* out) {
   const auto* begin = out;
   std::size_t done = 0;

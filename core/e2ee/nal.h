@@ -8,6 +8,7 @@
 
 #include "core/base/bytes.h"
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -33,6 +34,19 @@ std::size_t count_escapes(ByteView bytes);
 /// Puts 03 before each byte of 03 or less behind two zeros. `out` has bytes.size() +
 /// count_escapes() bytes. The last byte must not be zero.
 void escape(ByteView bytes, std::uint8_t* out);
+/// The same within the buffer, when there are few: what ciphertext needs is next to nothing.
+struct Escapes {
+  static constexpr std::size_t kMax = 64;
+  std::array<std::size_t, kMax> at{};  ///< Where each 03 goes, in ascending order.
+  std::size_t count = 0;
+  bool few = true;  ///< False when there are more than kMax.
+};
+Escapes find_escapes(ByteView bytes);
+/// `bytes` holds `size` bytes and has room for found.count more.
+void escape_in_place(std::uint8_t* bytes, std::size_t size, const Escapes& found);
+
+/// Whether 00 00 is followed by a byte of 03 or less anywhere: if not, unescape() changes nothing.
+bool has_emulation(ByteView bytes);
 /// Takes them away again into `out` of bytes.size() bytes, and returns how many are left. Nothing
 /// when a start code, or what may not stand in a NAL unit, is met.
 std::optional<std::size_t> unescape(ByteView bytes, std::uint8_t* out);

@@ -79,14 +79,12 @@ Shim nal_shim(Codec codec, bool key) {
 
 std::optional<Shim> nal(Codec codec, ByteView frame) {
   NalReader reader(frame);
-  bool any = false;
-  while (const auto unit = reader.next()) {
-    any = true;
-    const auto type = type_of(codec, *unit);
-    // The first slice tells: in one access unit all are of a kind. The rest need not be searched.
+  if (reader.rest().empty()) return std::nullopt;
+  do {
+    const auto type = type_of(codec, reader.rest());
+    // The first slice tells: in one access unit all are of a kind. The rest is not even looked for.
     if (is_slice(codec, type)) return nal_shim(codec, is_key_slice(codec, type));
-  }
-  if (!any) return std::nullopt;
+  } while (reader.next() && !reader.rest().empty());
   return nal_shim(codec, false);
 }
 

@@ -255,12 +255,39 @@ TEST(Escaping, AgreesWithTheSlowWayOnBytesFullOfZeros) {
     Bytes fast(plain.size() + count_escapes(plain));
     escape(plain, fast.data());
     ASSERT_EQ(to_hex(fast), to_hex(escape_slowly(plain))) << to_hex(plain);
+    auto in_place = plain;
+    const auto found = find_escapes(plain);
+    ASSERT_EQ(found.count, count_escapes(plain));
+    in_place.resize(plain.size() + found.count);
+    escape_in_place(in_place.data(), plain.size(), found);
+    ASSERT_EQ(to_hex(in_place), to_hex(fast));
     Bytes back(fast.size());
     const auto size = unescape(fast, back.data());
     ASSERT_TRUE(size) << to_hex(fast);
     back.resize(*size);
     ASSERT_EQ(back, plain);
+    ASSERT_TRUE(found.count == 0 || has_emulation(fast));
   }
+}
+
+TEST(Escaping, ManyAreNoticed) {
+  const Bytes zeros(1000, 0);
+  EXPECT_FALSE(find_escapes(zeros).few);
+  EXPECT_EQ(find_escapes(Bytes(100, 0)).count, 49U);
+}
+
+// Real ciphertext does need an escape at times; some thousand kilobytes are certain to.
+TEST(Escaping, IsMetByRealCiphertextAndComesBack) {
+  Pair pair(Codec::kH264);
+  const auto plain = frame_of(Codec::kH264, false, 200000);
+  std::size_t escaped = 0;
+  for (int i = 0; i < 400; ++i) {
+    const auto sealed = pair.seal(plain);
+    if (has_emulation(ByteView(sealed).subspan(4))) ++escaped;
+    ASSERT_EQ(pair.open(sealed).verdict, Verdict::kOk);
+    ASSERT_EQ(pair.opened, plain);
+  }
+  EXPECT_GT(escaped, 0U);
 }
 
 TEST(Escaping, StartCodesWithinAreRefused) {
