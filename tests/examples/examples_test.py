@@ -29,6 +29,46 @@ class EmbedFanoutTest(unittest.TestCase):
         self.assertEqual(frames, [45, 45, 45], done.stdout)
 
 
+class SealedTest(unittest.TestCase):
+    """Each codec sealed, carried, opened and decoded, as the scripts say."""
+
+    FRAMES = 40
+    PICTURE = 320 * 240 * 3 // 2  # Bytes of a decoded one.
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+        self.key = self.folder / "key"
+        done = run(BUILD / "cli" / "sotto", "keys", "new", self.key)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def decoded(self, script, key):
+        target = self.folder / "decoded"
+        target.unlink(missing_ok=True)
+        done = run(TOP / "examples" / "sealed" / script, key,
+                   env={**os.environ, "frames": str(self.FRAMES),
+                        "sink": f"filesink location={target}"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("WARNING", done.stdout + done.stderr)
+        return target.stat().st_size
+
+    def test_every_picture_of_every_codec_arrives(self):
+        for codec in ("vp8", "vp9", "h264", "h265", "av1"):
+            with self.subTest(codec):
+                self.assertEqual(self.decoded(f"{codec}.sh", self.key), self.FRAMES * self.PICTURE)
+
+    def test_sound_arrives(self):
+        # 20 ms a frame; the decoder takes the encoder's few milliseconds of lead away.
+        self.assertGreater(self.decoded("opus.sh", self.key), (self.FRAMES - 2) * 960 * 2)
+
+    def test_a_key_that_others_can_read_is_refused(self):
+        self.key.chmod(0o644)
+        done = run(TOP / "examples" / "sealed" / "vp8.sh", self.key)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("chmod 600", done.stdout + done.stderr)
+
+
 class InstalledTest(unittest.TestCase):
     """`meson install` of what is built, into a folder of its own."""
 
