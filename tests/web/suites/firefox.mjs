@@ -67,6 +67,26 @@ export const tests = {
     await appears(page, '#start:not([hidden])');
   },
 
+  'the publish page seals, and the link opens it in another browser context': async (fixture) => {
+    const page = await fixture.page();
+    await logIn(page, server);
+    await page.goto(`${server.url}/publish.html?to=stage`);
+    await page.select('#quality', '360');
+    await page.click('#sealed');
+    await page.click('#start');
+    const mark = (where, state) => where.waitForFunction((wanted) => document.querySelector('#seal').dataset.state === wanted, { polling: 50 }, state);
+    await mark(page, 'sending');
+    const viewer = await fixture.page();
+    await logIn(viewer, server);
+    await viewer.goto(await page.$eval('#watch-link', ({ href }) => href));
+    await mark(viewer, 'sealed');
+    await expectMovement(viewer, '#video', { plain: true });
+    await viewer.click('#forget-key');
+    await mark(viewer, 'no-key');
+    await page.click('#stop');
+    await appears(page, '#start:not([hidden])');
+  },
+
   'the admin page adds and removes a camera': async (fixture) => {
     const page = await fixture.page();
     await logIn(page, server);
