@@ -119,4 +119,4 @@ def run(options) -> common.Outcome:
     result["worst_p99_ms"] = worst
     lines.append(f"worst p99 {worst:.3f} ms; target {TARGET_MS} ms: "
                  + ("met" if worst < TARGET_MS else "missed"))
-    return common.Outcome("\n".join(lines), result, list(measured.values()))
+    return common.Outcome("\n".join(lines), result, {"measured": list(measured.values())})

@@ -11,6 +11,8 @@ import datetime
 
 import camera
 import common
+import e2ee
+import e2ee_browser
 import fanout
 import join
 from common import BenchError, say
@@ -31,6 +33,8 @@ def plan(options) -> list[tuple[str, object, list[str]]]:
                                  str(options.repeats)]) for n in options.viewers]
     steps.append(("join", join, []))
     steps.append(("camera", camera, ["--minutes", f"{options.minutes:g}"]))
+    steps.append(("e2ee", e2ee, []))
+    steps.append(("e2ee-browser", e2ee_browser, []))
     return steps
 
 
