@@ -8,7 +8,7 @@ namespace sotto {
 
 Bytes random_bytes(std::size_t count) {
   Bytes out(count);
-  randombytes_buf(out.data(), out.size());
+  if (count != 0) randombytes_buf(out.data(), out.size());
   return out;
 }
 

@@ -73,12 +73,13 @@ Result<FrameKeys> derive(Suite suite, std::uint64_t kid, ByteView base_key) {
   FrameKeys keys;
   keys.key = Secret(info.nk);
   // Both labels end with a space.
-  for (auto done : {hkdf(info, EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret->view(),
-                         label("SFrame 1.0 Secret key ", kid, suite), keys.key.span()),
-                    hkdf(info, EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret->view(),
-                         label("SFrame 1.0 Secret salt ", kid, suite), keys.salt)}) {
-    if (!done) return tl::unexpected<Error>(done.error());
+  auto done = hkdf(info, EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret->view(),
+                   label("SFrame 1.0 Secret key ", kid, suite), keys.key.span());
+  if (done) {
+    done = hkdf(info, EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret->view(),
+                label("SFrame 1.0 Secret salt ", kid, suite), keys.salt);
   }
+  if (!done) return tl::unexpected<Error>(done.error());
   return keys;
 }
 

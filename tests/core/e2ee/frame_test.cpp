@@ -250,7 +250,7 @@ Bytes escape_slowly(ByteView bytes) {
 TEST(Escaping, AgreesWithTheSlowWayOnBytesFullOfZeros) {
   for (int round = 0; round < 20000; ++round) {
     auto plain = random_bytes(1 + random_u32() % 40);
-    for (auto& byte : plain) byte = byte < 160 ? 0 : static_cast<std::uint8_t>(byte % 5);
+    for (auto& byte : plain) byte = static_cast<std::uint8_t>(byte < 160 ? 0 : byte % 5);
     plain.push_back(0x80);
     Bytes fast(plain.size() + count_escapes(plain));
     escape(plain, fast.data());
