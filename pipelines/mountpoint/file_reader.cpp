@@ -19,6 +19,22 @@ constexpr std::chrono::seconds kProbeDeadline{10};
 constexpr std::chrono::milliseconds kLead{100};
 constexpr const char* kTail = " ! clocksync ! fakesink name=out sync=false async=false";
 
+/// Named one by one: a decodebin inside a pipeline that only pauses never gets to decode AAC.
+std::optional<std::string> audio_decoder(const GstStructure* structure) {
+  const std::string name = gst_structure_get_name(structure);
+  int version = 0;
+  gst_structure_get_int(structure, "mpegversion", &version);
+  if (name == "audio/mpeg") {
+    return version == 1 ? "mpegaudioparse ! mpg123audiodec" : "aacparse ! avdec_aac";
+  }
+  if (name == "audio/x-vorbis") return "vorbisdec";
+  if (name == "audio/x-flac") return "flacparse ! flacdec";
+  if (name == "audio/x-alaw") return "alawdec";
+  if (name == "audio/x-mulaw") return "mulawdec";
+  if (name == "audio/x-raw") return "identity";
+  return std::nullopt;
+}
+
 /// What to put between a parsed stream and its RTP; nothing for what we cannot send.
 std::optional<std::string> chain_for(const GstCaps* caps) {
   const GstStructure* structure = gst_caps_get_structure(caps, 0);
@@ -42,9 +58,10 @@ std::optional<std::string> chain_for(const GstCaps* caps) {
   if (name == "audio/x-opus") {
     return std::string("rtpopuspay pt=97 mtu=1200 timestamp-offset=0") + kTail;
   }
-  if (name.rfind("audio/", 0) == 0) {
-    return std::string(
-               "decodebin ! audioconvert ! audioresample ! audio/x-raw,rate=48000 ! opusenc ! "
+  if (const auto decoder = audio_decoder(structure)) {
+    return *decoder +
+           std::string(
+               " ! audioconvert ! audioresample ! audio/x-raw,rate=48000 ! opusenc ! "
                "rtpopuspay pt=97 mtu=1200 timestamp-offset=0") +
            kTail;
   }

@@ -13,8 +13,8 @@ namespace sotto {
 inline constexpr int kDtlsClosed = 1;
 inline constexpr int kDtlsConnected = 4;
 
-/// Longest wait for the alert to be on its way; it takes microseconds unless the machine is stuck.
-inline constexpr std::chrono::milliseconds kFarewellLimit{200};
+/// Longest wait for the alert to be on its way; it takes microseconds on an idle machine.
+inline constexpr std::chrono::milliseconds kFarewellLimit{2000};
 
 /// Sends DTLS close_notify (RFC 8446, 6.1), so that the other side learns at once and not from
 /// silence that we are gone. webrtcbin does so itself only when EOS comes down a data channel.

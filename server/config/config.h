@@ -60,6 +60,10 @@ struct JanusConfig {
   bool open = false;  ///< No secret and no token needed. For tests and trusted networks only.
 };
 
+struct RecordingsConfig {
+  std::string folder;  ///< Empty: `recordings` in data_dir.
+};
+
 struct CameraConfig {
   std::string id;
   std::string title;
@@ -110,6 +114,7 @@ struct Config {
   HttpConfig http;
   RtcConfig rtc;
   JanusConfig janus;
+  RecordingsConfig recordings;
   std::vector<CameraConfig> cameras;
   std::vector<MountConfig> mounts;
   std::vector<MountpointConfig> mountpoints;

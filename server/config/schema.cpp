@@ -151,6 +151,8 @@ void describe(Config& config, ConfigVisitor& v) {
   table("http", config.http, describe_http);
   table("rtc", config.rtc, describe_rtc);
   table("janus", config.janus, describe_janus);
+  table("recordings", config.recordings,
+        [](RecordingsConfig& c, ConfigVisitor& visitor) { visitor.text("folder", c.folder); });
   v.list("cameras", config.cameras, [&v](CameraConfig& c) { describe_camera(c, v); });
   v.list("mounts", config.mounts, [&v](MountConfig& c) { describe_mount(c, v); });
   v.list("mountpoints", config.mountpoints,

@@ -4,7 +4,9 @@
 
 #include "core/rtc/fanout/track.h"
 #include "core/rtc/sdp/sdp.h"
+#include "server/janus/gatekeeper.h"
 #include "server/janus/negotiation.h"
+#include "server/janus/recording.h"
 
 #include <algorithm>
 #include <array>
@@ -45,7 +47,7 @@ class Valve final : public rtc::FrameReceiver {
 
 class EchoInstance final : public Instance {
  public:
-  explicit EchoInstance(Handle& handle) : handle_(handle) {}
+  EchoInstance(Handle& handle, Context& server) : handle_(handle), server_(server) {}
 
   Outcome on_message(Message message) override;
   void on_webrtc_up() override;
@@ -64,15 +66,21 @@ class EchoInstance final : public Instance {
   std::optional<Json> check(const Json& body) const;
   void apply(const Json& body);
   void connect_lines();
+  std::optional<Json> want_recording(const Message& message);
+  std::optional<Json> start_recording();
   bool enabled(rtc::MediaKind kind) const {
     return kind == rtc::MediaKind::kAudio ? audio_ : video_;
   }
 
   Handle& handle_;
+  Context& server_;
   bool audio_ = true;
   bool video_ = true;
   std::uint32_t bitrate_ = 0;  ///< Bits per second; 0: no limit.
   std::map<std::string, Line> lines_;
+  bool sealed_ = false;  ///< The media is encrypted end to end: no file could hold it.
+  std::optional<std::string> record_as_;  ///< Wanted, and begun when there is media.
+  std::unique_ptr<Recording> recording_;
 };
 
 Json error(EchoError code, std::string text) { return plugin_error(kName, code, std::move(text)); }
@@ -105,9 +113,6 @@ std::optional<Json> EchoInstance::check(const Json& body) const {
       return error(kInvalidElement,
                    std::string("Invalid element type (") + key + " should be a string)");
     }
-  }
-  if (body.value("record", Json(false)) == Json(true)) {
-    return error(kInvalidElement, "Recording is not available in this plugin");
   }
   return std::nullopt;
 }
@@ -149,6 +154,11 @@ Outcome EchoInstance::on_message(Message message) {
                   transaction);
     return Outcome::later(kHint);
   }
+  if (message.jsep) sealed_ = message.jsep->e2ee;
+  if (auto refused = want_recording(message)) {
+    handle_.event(std::move(*refused), transaction);
+    return Outcome::later(kHint);
+  }
   apply(message.body);
   const Json ok{{"echotest", "event"}, {"result", "ok"}};
   if (!message.jsep) {
@@ -175,6 +185,41 @@ Outcome EchoInstance::on_message(Message message) {
     handle_.event(ok, transaction, std::move(*answer));
   });
   return Outcome::later(kHint);
+}
+
+/// Janus lets anybody write to its disk; here it takes who may manage the Janus API.
+std::optional<Json> EchoInstance::want_recording(const Message& message) {
+  bool record = false;
+  if (member(message.body, "record", record) != Member::kPresent) return std::nullopt;
+  if (!record) {
+    record_as_.reset();
+    recording_.reset();
+    return std::nullopt;
+  }
+  if (!Gatekeeper::may_manage(message.principal)) {
+    return error(kInvalidElement, "This token may not record");
+  }
+  if (sealed_) return error(kInvalidElement, "What is encrypted end to end is not recorded");
+  if (recording_ != nullptr) return std::nullopt;
+  record_as_ = text_of(message.body, "filename");
+  if (record_as_->empty()) record_as_ = recording_name("echotest");
+  return start_recording();
+}
+
+/// Nothing while there is no media yet.
+std::optional<Json> EchoInstance::start_recording() {
+  std::vector<std::shared_ptr<rtc::Track>> tracks;
+  for (const auto& [mid, line] : lines_) {
+    if (line.track != nullptr) tracks.push_back(line.track);
+  }
+  if (!record_as_ || recording_ != nullptr || tracks.empty() || !handle_.connected()) {
+    return std::nullopt;
+  }
+  auto recording = Recording::start(server_, *std::exchange(record_as_, std::nullopt),
+                                    handle_.label(), std::move(tracks), {});
+  if (!recording) return error(kInvalidElement, recording.error().message);
+  recording_ = std::move(*recording);
+  return std::nullopt;
 }
 
 /// Gives every section we receive a track, and subscribes the same section to it once sending is
@@ -208,10 +253,13 @@ void EchoInstance::connect_lines() {
 
 void EchoInstance::on_webrtc_up() {
   connect_lines();
+  if (auto refused = start_recording()) handle_.event(std::move(*refused));
   if (bitrate_ != 0) handle_.peer()->limit_incoming_bitrate(bitrate_);
 }
 
 void EchoInstance::on_hangup() {
+  recording_.reset();
+  record_as_.reset();
   lines_.clear();
   audio_ = video_ = true;
   bitrate_ = 0;
@@ -239,19 +287,21 @@ void EchoInstance::on_data(const std::string& label, bool text, ByteView bytes) 
 
 class EchoPlugin final : public Plugin {
  public:
+  explicit EchoPlugin(Context& server) : server_(server) {}
   const PluginInfo& info() const override { return info_; }
   Result<std::unique_ptr<Instance>> attach(Handle& handle) override {
-    return std::make_unique<EchoInstance>(handle);
+    return std::make_unique<EchoInstance>(handle, server_);
   }
 
  private:
+  Context& server_;
   PluginInfo info_{"janus.plugin.echotest", "Echo test", "Sends back what it receives", "0.1.0", 1};
 };
 
 }  // namespace
 
-std::unique_ptr<Plugin> make_echotest(const PluginContext&) {
-  return std::make_unique<EchoPlugin>();
+std::unique_ptr<Plugin> make_echotest(const PluginContext& context) {
+  return std::make_unique<EchoPlugin>(context.server);
 }
 
 }  // namespace sotto::server::janus

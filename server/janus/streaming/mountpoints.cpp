@@ -30,6 +30,7 @@ Json to_json(const MountpointSpec& spec) {
                      {"pt", one.codec.payload_type},
                      {"codec", one.codec.name},
                      {"fmtp", one.codec.fmtp}});
+    if (one.rtcp_port) media.back()["rtcpport"] = *one.rtcp_port;
   }
   Json json{{"type", spec.type},
             {"id", spec.id},

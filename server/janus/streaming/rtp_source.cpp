@@ -62,6 +62,15 @@ Result<std::shared_ptr<RtpSource>> RtpSource::create(SourceName name, std::vecto
   for (RtpMedia& one : media) {
     auto track = rtc::Track::create(one.codec);
     source->tracks_.push_back({one.mid, one.label, track, nullptr});
+    auto& rtcp = source->rtcp_.emplace_back();
+    if (one.rtcp_port) {
+      auto opened = RtcpPort::open(one.address, *one.rtcp_port);
+      if (!opened) return tl::unexpected<Error>(opened.error());
+      rtcp = std::move(*opened);
+      track->set_keyframe_requester([weak = std::weak_ptr<RtcpPort>(rtcp)] {
+        if (const auto port = weak.lock()) port->request_keyframe();
+      });
+    }
     inputs.push_back({one.codec, one.address, one.interface, one.port, std::move(track)});
   }
   auto reader = UdpReader::open(std::move(inputs));

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "core/rtc/source.h"
+#include "pipelines/mountpoint/rtcp_port.h"
 #include "pipelines/mountpoint/udp_reader.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct RtpMedia {
   std::string address;
   std::string interface;
   std::uint16_t port = 0;
+  std::optional<std::uint16_t> rtcp_port;  ///< Where the sender's RTCP comes; 0: any free one.
 };
 
 /// Listens as long as it lives, watched or not: senders of RTP do not care.
@@ -40,11 +43,16 @@ class RtpSource final : public rtc::Source, public std::enable_shared_from_this<
 
   const std::vector<rtc::FeedTrack>& tracks() const { return tracks_; }
   const std::vector<std::uint16_t>& ports() const { return reader_->ports(); }
+  /// Of media number `index`; 0 for none.
+  std::uint16_t rtcp_port(std::size_t index) const {
+    return rtcp_[index] == nullptr ? std::uint16_t{0} : rtcp_[index]->port();
+  }
   void rename(std::string title, bool is_private);
 
  private:
   SourceName name_;
   std::vector<rtc::FeedTrack> tracks_;
+  std::vector<std::shared_ptr<RtcpPort>> rtcp_;
   std::unique_ptr<UdpReader> reader_;
   std::shared_ptr<std::size_t> viewers_ = std::make_shared<std::size_t>(0);
 };

@@ -123,6 +123,9 @@ StreamingResult<RtpMedia> parse_media(const Json& given, std::size_t index) {
     media.interface = iface;
   }
   media.port = static_cast<std::uint16_t>(read.number("port", UINT16_MAX));
+  if (given.contains("rtcpport")) {
+    media.rtcp_port = static_cast<std::uint16_t>(read.number("rtcpport", UINT16_MAX));
+  }
   const int pt = static_cast<int>(read.number("pt", 127, 96));
   std::string codec = read.text("codec");
   if (codec.empty()) codec = read.text("rtpmap");
@@ -152,7 +155,7 @@ Json media_of_old_form(const Json& body, const std::string& type) {
   for (const auto& [old_key, key] :
        {std::pair{"port", "port"}, std::pair{"pt", "pt"}, std::pair{"codec", "codec"},
         std::pair{"rtpmap", "rtpmap"}, std::pair{"fmtp", "fmtp"}, std::pair{"mcast", "mcast"},
-        std::pair{"iface", "iface"}}) {
+        std::pair{"iface", "iface"}, std::pair{"rtcpport", "rtcpport"}}) {
     const auto found = body.find(type + old_key);
     if (found != body.end()) media[key] = *found;
   }

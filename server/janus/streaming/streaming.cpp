@@ -7,6 +7,7 @@
 #include "server/config/config.h"
 #include "server/janus/gatekeeper.h"
 #include "server/janus/streaming/mountpoints.h"
+#include "server/janus/streaming/recordings.h"
 #include "server/janus/streaming/viewer.h"
 
 #include <map>
@@ -38,6 +39,7 @@ class StreamingPlugin final : public Plugin {
     return std::make_unique<StreamViewer>(handle, server_, mountpoints_, management_);
   }
   void stop() override {
+    recordings_.drop_all();
     for (const auto& mountpoint : mountpoints_.all()) mountpoints_.kick_all(mountpoint);
   }
 
@@ -63,6 +65,7 @@ class StreamingPlugin final : public Plugin {
                    "Mountpoints, cameras and publishers to watch", "0.1.0", 1};
   Context& server_;
   Mountpoints mountpoints_;
+  MountpointRecordings recordings_;
   Management management_;
 };
 
@@ -82,7 +85,9 @@ RtspFactory rtsp_factory(MainContext& loop) {
 }
 
 StreamingPlugin::StreamingPlugin(const PluginContext& context)
-    : server_(context.server), mountpoints_(server_, rtsp_factory(server_.loop)) {
+    : server_(context.server),
+      mountpoints_(server_, rtsp_factory(server_.loop)),
+      recordings_(server_) {
   using Verb = std::function<Answer(const Message&)>;
   const std::map<std::string, Verb> verbs{
       {"list", [this](const Message& m) { return list(m); }},
@@ -209,7 +214,8 @@ StreamingPlugin::Answer StreamingPlugin::describe(const Message& message) const 
                {"description", mountpoint.spec.description},
                {"enabled", mountpoint.enabled},
                {"type", janus_type(info.type)},
-               {"viewers", info.viewers},
+               // A recording holds the source as a viewer does, and is none.
+               {"viewers", info.viewers - (recordings_.count(mountpoint.id) != 0 ? 1 : 0)},
                {"media", media_of(mountpoint, info, true)}};
   if (!mountpoint.spec.metadata.empty()) details["metadata"] = mountpoint.spec.metadata;
   if (!mountpoint.spec.pin.empty()) details["pin_required"] = true;
@@ -219,6 +225,7 @@ StreamingPlugin::Answer StreamingPlugin::describe(const Message& message) const 
     details["permanent"] = mountpoint.spec.permanent;
     details["state"] = std::string(rtc::name_of(info.state));
     if (!info.reason.empty()) details["reason"] = info.reason;
+    details["recording"] = recordings_.count(mountpoint.id) != 0;
     const auto ports = mountpoint.ports();
     for (std::size_t i = 0; i < ports.size(); ++i) details["media"][i]["port"] = ports[i];
     if (!mountpoint.spec.file.empty()) details["filename"] = mountpoint.spec.file;
@@ -244,7 +251,10 @@ StreamingPlugin::Answer StreamingPlugin::create(const Message& message) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
       const RtpMedia& media = mountpoint.spec.media[i];
       const std::string type(rtc::name_of(media.codec.kind));
-      stream["ports"].push_back({{"type", type}, {"mid", media.mid}, {"port", ports[i]}});
+      Json entry{{"type", type}, {"mid", media.mid}, {"port", ports[i]}};
+      const auto* rtp = dynamic_cast<const RtpSource*>(mountpoint.source.get());
+      if (rtp != nullptr && rtp->rtcp_port(i) != 0) entry["rtcp_port"] = rtp->rtcp_port(i);
+      stream["ports"].push_back(std::move(entry));
       // The form of clients older than `media`.
       if (!message.body.contains("media")) stream[type + "_port"] = ports[i];
     }
@@ -293,6 +303,7 @@ StreamingPlugin::Answer StreamingPlugin::destroy(const Message& message) {
                   "Invalid element type (permanent should be a boolean)");
   }
   const std::uint64_t id = (*found)->id;
+  recordings_.drop(id);
   mountpoints_.destroy(*found, permanent);
   return Json{{"streaming", "destroyed"}, {"id", id}, {"permanent", permanent}};
 }
@@ -319,9 +330,13 @@ StreamingPlugin::Answer StreamingPlugin::record(const Message& message) {
     return refuse(StreamingCode::kMissingElement, "Missing mandatory element (action)");
   }
   if (action != "start" && action != "stop" && action != "pause" && action != "resume") {
-    return refuse(StreamingCode::kInvalidElement, "Invalid action (should be start|stop)");
+    return refuse(StreamingCode::kInvalidElement,
+                  "Invalid action (should be start, stop, pause or resume)");
   }
-  return refuse(StreamingCode::kCantRecord, "Recording is not available in this server");
+  if (auto done = recordings_.apply(*found, action, message.body); !done) {
+    return tl::unexpected<StreamingError>(done.error());
+  }
+  return Json{{"streaming", "ok"}};
 }
 
 }  // namespace

@@ -42,7 +42,20 @@ TEST_F(Echo, SettingsAreChecked) {
   EXPECT_EQ(send({{"bitrate", -1}})["error_code"], 413);
   EXPECT_EQ(send({{"substream", 3}})["error_code"], 413);
   EXPECT_EQ(send({{"videocodec", 1}})["error_code"], 413);
-  EXPECT_EQ(send({{"record", true}})["error_code"], 413) << "not available, and says so";
+  EXPECT_EQ(send({{"record", "yes"}})["error_code"], 413);
+}
+
+TEST_F(Echo, RecordingIsForThoseWhoManage) {
+  EXPECT_EQ(send({{"record", true}})["result"], "ok") << "begins with the media";
+  EXPECT_EQ(send({{"record", false}})["result"], "ok");
+  world.config.janus.open = false;
+  client->send(gateway, {{"janus", "message"},
+                         {"session_id", session},
+                         {"handle_id", handle},
+                         {"token", "good-token"},
+                         {"body", {{"record", true}}}});
+  EXPECT_EQ(client->last("event")["plugindata"]["data"]["error_code"], 413)
+      << "a viewer's token writes to no disk";
 }
 
 TEST_F(Echo, DoneComesBeforeHangup) {
