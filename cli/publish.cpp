@@ -129,6 +129,12 @@ void add_publish(CLI::App& app, Action& action) {
   command->add_option("INPUT", options->input,
                       "test, camera, camera:NAME, /dev/videoN, a file, or an rtsp:// address");
   command->add_option("--to", wanted.location, "WHIP address of the server's mount");
+  command->add_flag("--direct", wanted.direct,
+                    "Serve viewers from here; the sotto server of --to only introduces them");
+  command
+      ->add_option("--max-viewers", wanted.max_viewers,
+                   "With --direct: so many are served from here, more by the server")
+      ->capture_default_str();
   command->add_option("--token-file", options->token_file,
                       "File with the access token; else SOTTO_TOKEN of the environment");
   command->add_flag("--ask-token", options->ask_token, "Ask for the access token");
@@ -165,6 +171,7 @@ void add_publish(CLI::App& app, Action& action) {
       "  sotto publish test --to http://127.0.0.1:8080/whip/demo\n"
       "  sotto publish camera --to https://server:8443/whip/porch --token-file porch.token\n"
       "  sotto publish rtsp://10.0.0.7/stream --user admin --password-file cam.pass --to …\n"
+      "  sotto publish camera --direct --max-viewers 3 --to https://server:8443/whip/porch\n"
       "  sotto publish test --reports json --every 1 --to …\n");
   command->callback([options, &action] { action = [options] { return publish(*options); }; });
 }

@@ -20,8 +20,9 @@ std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
   features.push_back(std::make_unique<AuthFeature>(context));
   features.push_back(std::make_unique<StatusFeature>(context));
   features.push_back(std::make_unique<PagesFeature>(context));
-  features.push_back(std::make_unique<WhipFeature>(context));
   features.push_back(std::make_unique<WhepFeature>(context));
+  // Stopped before WHEP (the last is first): direct publishers lose us, and not their viewers.
+  features.push_back(std::make_unique<WhipFeature>(context));
   features.push_back(std::make_unique<CamerasFeature>(context));
   features.push_back(std::make_unique<SourcesFeature>(context));
   features.push_back(std::make_unique<janus::JanusFeature>(context));

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/rtc/codec.h"
+#include "core/rtc/direct/answerer.h"
 #include "core/rtc/fanout/track.h"
 
 #include <cstdint>
@@ -87,6 +88,8 @@ class Source {
   /// nothing fits, kTimeout or kUnavailable (with the camera's own words) when it cannot be
   /// reached.
   virtual void open(const Wish& wish, std::function<void(Result<std::unique_ptr<Feed>>)> done) = 0;
+  /// Who answers viewers himself, if somebody does; a viewer he does not take is for open().
+  virtual std::shared_ptr<DirectAnswerer> direct() { return nullptr; }
 };
 
 }  // namespace sotto::rtc

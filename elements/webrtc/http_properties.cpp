@@ -50,6 +50,8 @@ Result<rtc::IceServer> parse_server(const std::string& text, const char* propert
   return server;
 }
 
+}  // namespace
+
 Result<std::string> read_token(const std::string& path) {
   g_autofree gchar* text = nullptr;
   gsize size = 0;
@@ -66,8 +68,6 @@ Result<std::string> read_token(const std::string& path) {
   if (token.empty()) return fail(ErrorCode::kInvalid, "auth-token-file is empty: " + path);
   return token;
 }
-
-}  // namespace
 
 void HttpProperties::install(GObjectClass* object_class) {
   g_object_class_install_property(

@@ -47,4 +47,7 @@ class HttpProperties {
   bool tls_validation_ = true;
 };
 
+/// An access token from a file, without the white space at its end. kNotFound, kInvalid when empty.
+Result<std::string> read_token(const std::string& path);
+
 }  // namespace sotto

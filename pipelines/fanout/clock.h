@@ -13,6 +13,9 @@ namespace sotto {
 /// running time is then a value of rtc::monotonic_now(), in this pipeline and in every other. To be
 /// called before the pipeline leaves READY.
 void use_monotonic_clock(GstPipeline* pipeline);
+/// The clock alone, for a pipeline that has to begin at a running time of zero, such as a file
+/// played at its own pace. Its base time makes up the difference (FrameTap adds it).
+void keep_monotonic_clock(GstPipeline* pipeline);
 
 inline GstClockTime to_clock_time(rtc::MonotonicTime time) {
   return time.count() < 0 ? 0 : static_cast<GstClockTime>(time.count());

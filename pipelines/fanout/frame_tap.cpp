@@ -23,6 +23,7 @@ struct FrameTap::State {
   rtc::rtp::FrameAssembler assembler;
   GstSegment segment;
   rtc::MonotonicTime last_pts{};
+  GstClockTime base = 0;  // Of the probed pad's element.
 
   mutable std::mutex mutex;  // Protects what follows; never held while calling the receiver.
   std::condition_variable idle;
@@ -61,7 +62,7 @@ void FrameTap::State::take(GstBuffer* buffer, rtc::MonotonicTime now) {
     const guint64 running =
         gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (running != GST_CLOCK_TIME_NONE) {
-      last_pts = rtc::MonotonicTime(static_cast<std::int64_t>(running));
+      last_pts = rtc::MonotonicTime(static_cast<std::int64_t>(running + base));
     }
   }
   if (last_pts.count() == 0) last_pts = now;
@@ -129,9 +130,11 @@ gboolean FrameTap::State::on_query(GstPad* pad, GstObject* parent, GstQuery* que
 }
 
 GstPadProbeReturn FrameTap::State::on_probe(GstPad* pad, GstPadProbeInfo* info, gpointer held) {
-  (void)pad;
   State* state = static_cast<std::shared_ptr<State>*>(held)->get();
   if (!state->enter()) return GST_PAD_PROBE_OK;
+  if (const auto element = GstPtr<GstElement>::adopt(gst_pad_get_parent_element(pad))) {
+    state->base = gst_element_get_base_time(element.get());
+  }
   if ((info->type & GST_PAD_PROBE_TYPE_BUFFER) != 0) {
     state->take(GST_PAD_PROBE_INFO_BUFFER(info), rtc::monotonic_now());
   } else if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) {

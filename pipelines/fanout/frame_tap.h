@@ -19,7 +19,8 @@
 namespace sotto {
 
 /// Assembles on the streaming thread of the pad and hands frames on there. Packets must come in
-/// order: a jitter buffer is before us. The pad's pipeline should run on use_monotonic_clock().
+/// order: a jitter buffer is before us. The pad's pipeline should run on use_monotonic_clock();
+/// where the pad is probed, keep_monotonic_clock() will do.
 class FrameTap {
  public:
   FrameTap(const rtc::Codec& codec, std::shared_ptr<rtc::FrameReceiver> receiver);

@@ -99,6 +99,24 @@ GstPtr<GstPad> request_pad(GstElement* sink, bool is_video) {
   return GstPtr<GstPad>::adopt(gst_element_request_pad_simple(sink, name));
 }
 
+/// All tracks into one element with a request pad for each.
+TakeTracks take_to(MakeSink make_sink) {
+  return [make_sink = std::move(make_sink)](GstBin* pipeline,
+                                            const std::vector<PublishTrackEnd>& ends) -> Result<> {
+    auto sink = make_sink();
+    if (!sink) return tl::unexpected(sink.error());
+    gst_bin_add(pipeline, sink->get());
+    for (const auto& end : ends) {
+      auto pad = request_pad(sink->get(), end.is_video);
+      if (!pad || gst_pad_link(end.pad, pad.get()) != GST_PAD_LINK_OK) {
+        return fail(ErrorCode::kInternal, "whip-sink does not take the track");
+      }
+    }
+    gst_element_sync_state_with_parent(sink->get());
+    return {};
+  };
+}
+
 struct HeldTrack {
   GstPtr<GstPad> pad;
   gulong probe = 0;
@@ -107,10 +125,10 @@ struct HeldTrack {
 
 class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
  public:
-  Graph(PublishOptions options, EncoderChoice encoder, MakeSink make_sink, Note note)
+  Graph(PublishOptions options, EncoderChoice encoder, TakeTracks take, Note note)
       : options_(std::move(options)),
         encoder_(std::move(encoder)),
-        make_sink_(std::move(make_sink)),
+        take_(std::move(take)),
         note_(std::move(note)),
         meter_(std::make_shared<Meter>()),
         pipeline_(GstPtr<GstElement>::sink(gst_pipeline_new("publish"))) {}
@@ -203,18 +221,11 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
     tracks_.push_back({std::move(pad), probe, is_video});
   }
 
-  /// Puts whip-sink behind the tracks there are and lets them flow.
+  /// Puts an end to the tracks there are and lets them flow.
   Result<> attach() {
-    auto sink = make_sink_();
-    if (!sink) return tl::unexpected(sink.error());
-    gst_bin_add(GST_BIN(pipeline_.get()), sink->get());
-    for (const auto& track : tracks_) {
-      auto pad = request_pad(sink->get(), track.is_video);
-      if (!pad || gst_pad_link(track.pad.get(), pad.get()) != GST_PAD_LINK_OK) {
-        return fail(ErrorCode::kInternal, "whip-sink does not take the track");
-      }
-    }
-    gst_element_sync_state_with_parent(sink->get());
+    std::vector<PublishTrackEnd> ends;
+    for (const auto& track : tracks_) ends.push_back({track.pad.get(), track.is_video});
+    if (auto taken = take_(GST_BIN(pipeline_.get()), ends); !taken) return taken;
     for (auto& track : tracks_) {
       if (track.probe != 0) gst_pad_remove_probe(track.pad.get(), std::exchange(track.probe, 0));
     }
@@ -295,7 +306,7 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
 
   const PublishOptions options_;
   const EncoderChoice encoder_;
-  const MakeSink make_sink_;
+  const TakeTracks take_;
   const Note note_;
   const std::shared_ptr<Meter> meter_;
   const GstPtr<GstElement> pipeline_;
@@ -312,6 +323,12 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
 Result<std::shared_ptr<PublishGraph>> PublishGraph::build(const PublishOptions& options,
                                                           const HasElement& has, MakeSink make_sink,
                                                           Note note) {
+  return build(options, has, take_to(std::move(make_sink)), std::move(note));
+}
+
+Result<std::shared_ptr<PublishGraph>> PublishGraph::build(const PublishOptions& options,
+                                                          const HasElement& has, TakeTracks take,
+                                                          Note note) {
   EncoderChoice encoder;
   if (options.input != PublishInput::kRtsp) {
     auto choice = choose_encoder(options, has);
@@ -326,7 +343,7 @@ Result<std::shared_ptr<PublishGraph>> PublishGraph::build(const PublishOptions& 
     if (!found) return tl::unexpected(found.error());
     camera = std::move(*found);
   }
-  auto graph = std::make_shared<Graph>(options, encoder, std::move(make_sink), std::move(note));
+  auto graph = std::make_shared<Graph>(options, encoder, std::move(take), std::move(note));
   Result<> done;
   switch (options.input) {
     case PublishInput::kTest:

@@ -53,6 +53,16 @@ struct PublishMeter {
   std::vector<std::uint32_t> delays_us;  ///< Capture to packet, at most 1000.
 };
 
+/// The end of one track: RTP leaves here.
+struct PublishTrackEnd {
+  GstPad* pad = nullptr;
+  bool is_video = false;
+};
+/// Links every end to something in the pipeline, and brings that to the pipeline's state. Called
+/// once, on a streaming thread for files and cameras of the network.
+using TakeTracks =
+    std::function<Result<>(GstBin* pipeline, const std::vector<PublishTrackEnd>& ends)>;
+
 /// whip-sink with address and token of the options.
 Result<GstPtr<GstElement>> make_whip_sink(const PublishOptions& options);
 
@@ -64,6 +74,10 @@ class PublishGraph {
   static Result<std::shared_ptr<PublishGraph>> build(
       const PublishOptions& options, const HasElement& has,
       std::function<Result<GstPtr<GstElement>>()> make_sink, std::function<void(std::string)> note);
+  /// The same with any other end.
+  static Result<std::shared_ptr<PublishGraph>> build(const PublishOptions& options,
+                                                     const HasElement& has, TakeTracks take,
+                                                     std::function<void(std::string)> note);
 
   virtual ~PublishGraph() = default;
   virtual GstPtr<GstElement> pipeline() const = 0;

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/publish/options.h"
 
+#include "pipelines/publish/direct/signal_client.h"
+
 namespace sotto {
 
 Result<> set_publish_input(PublishOptions& options, std::string_view input) {
@@ -45,6 +47,15 @@ Result<> check_publish_options(const PublishOptions& options) {
   }
   if (!starts("http://") && !starts("https://")) {
     return fail(ErrorCode::kInvalid, "a WHIP address begins with https:// or http://");
+  }
+  if (options.direct) {
+    if (auto address = signal_address(options.location); !address) {
+      return tl::unexpected(address.error());
+    }
+    if (options.max_viewers > kMaxDirectViewers) {
+      return fail(ErrorCode::kInvalid,
+                  "--max-viewers goes to " + std::to_string(kMaxDirectViewers));
+    }
   }
   if (options.width < 16 || options.height < 16 || options.width > kMaxPublishSide ||
       options.height > kMaxPublishSide || options.width % 2 != 0 || options.height % 2 != 0) {

@@ -38,6 +38,8 @@ struct PublishOptions {
   unsigned fps = 30;
   unsigned kilobits = 2000;  ///< Video bitrate, thousand bits per second.
   bool audio = true;         ///< Where the input has sound; a camera has `audio_device`.
+  bool direct = false;       ///< Answer viewers here; the server only passes on what they ask.
+  unsigned max_viewers = 5;  ///< Served so; more are the server's, which then gets a stream too.
   std::string audio_device;  ///< ALSA name; "default" is the system's. Empty: a camera is silent.
 };
 
@@ -45,6 +47,8 @@ struct PublishOptions {
 constexpr unsigned kMaxPublishSide = 7680;
 constexpr unsigned kMaxPublishFps = 120;
 constexpr unsigned kMaxPublishKilobits = 100'000;
+/// Each has a peer connection of its own here, with its threads and its share of the upload.
+constexpr unsigned kMaxDirectViewers = 100;
 
 /// "test", "camera", "camera:NAME", "/dev/videoN", "rtsp://…" or a file's path.
 Result<> set_publish_input(PublishOptions& options, std::string_view input);

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/publish/publisher.h"
 
+#include "pipelines/fanout/clock.h"
+#include "pipelines/peer/webrtcbin_peer.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -15,6 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kWatchInterval{200};
+constexpr milliseconds kTeardownPatience{10'000};
 
 camera::Patience publish_patience() {
   camera::Patience patience;
@@ -43,6 +47,11 @@ double quantile_ms(std::vector<std::uint32_t>& values, double q) {
   return static_cast<double>(values[static_cast<std::size_t>(at)]) / 1000.0;
 }
 
+std::string with_pause(milliseconds pause) {
+  return "; trying again in " + std::to_string((pause.count() + 500) / 1000) + " s";
+}
+
+double to_hundredths(double value) { return std::round(value * 100) / 100; }
 double rounded(double value) { return std::round(value * 10) / 10; }
 
 }  // namespace
@@ -58,29 +67,51 @@ std::string_view name_of(PublishState state) {
 }
 
 std::string to_text(const PublishReport& r) {
-  char line[256];
+  char line[512];
   std::snprintf(line, sizeof line,
                 "%s %lld s  %.2f Mbit/s  %.1f frames/s  delay %.0f ms (99%%: %.0f)  cpu %.0f %%  "
                 "memory %llu MiB  restarts %u",
                 std::string(name_of(r.state)).c_str(), static_cast<long long>(r.live_for.count()),
                 r.bits_per_second / 1e6, r.frames_per_second, r.delay_p50_ms, r.delay_p99_ms,
                 r.cpu_percent, static_cast<unsigned long long>(r.resident_kib / 1024), r.restarts);
-  return line;
+  std::string text = line;
+  if (r.direct) {
+    const auto& audience = r.direct->now.audience;
+    std::snprintf(line, sizeof line,
+                  "  viewers %zu%s  sent %.2f Mbit/s  to them %.1f ms (99%%: %.1f)",
+                  audience.viewers, r.direct->now.relaying ? " and relay" : "",
+                  r.direct->bits_per_second / 1e6, audience.delay_p50_ms, audience.delay_p99_ms);
+    text += line;
+  }
+  return text;
 }
 
 std::string to_json(const PublishReport& r) {
-  return nlohmann::json{{"state", name_of(r.state)},
-                        {"encoder", r.encoder},
-                        {"live_seconds", r.live_for.count()},
-                        {"restarts", r.restarts},
-                        {"bits_per_second", rounded(r.bits_per_second)},
-                        {"packets_per_second", rounded(r.packets_per_second)},
-                        {"frames_per_second", rounded(r.frames_per_second)},
-                        {"delay_p50_ms", rounded(r.delay_p50_ms)},
-                        {"delay_p99_ms", rounded(r.delay_p99_ms)},
-                        {"cpu_percent", rounded(r.cpu_percent)},
-                        {"resident_kib", r.resident_kib}}
-      .dump();
+  nlohmann::json report = {{"state", name_of(r.state)},
+                           {"encoder", r.encoder},
+                           {"live_seconds", r.live_for.count()},
+                           {"restarts", r.restarts},
+                           {"bits_per_second", rounded(r.bits_per_second)},
+                           {"packets_per_second", rounded(r.packets_per_second)},
+                           {"frames_per_second", rounded(r.frames_per_second)},
+                           {"delay_p50_ms", rounded(r.delay_p50_ms)},
+                           {"delay_p99_ms", rounded(r.delay_p99_ms)},
+                           {"cpu_percent", rounded(r.cpu_percent)},
+                           {"resident_kib", r.resident_kib}};
+  if (r.direct) {
+    const auto& audience = r.direct->now.audience;
+    report["direct"] = {{"viewers", audience.viewers},
+                        {"served", audience.served},
+                        {"handed_over", audience.refused},
+                        {"relaying", r.direct->now.relaying},
+                        {"bits_per_second", rounded(r.direct->bits_per_second)},
+                        {"dropped_frames", audience.dropped_frames},
+                        {"delay_p50_ms", to_hundredths(audience.delay_p50_ms)},
+                        {"delay_p99_ms", to_hundredths(audience.delay_p99_ms)},
+                        {"round_trip_ms", to_hundredths(audience.round_trip_ms)},
+                        {"faults", r.direct->now.faults}};
+  }
+  return report.dump();
 }
 
 Publisher::Publisher(PublishOptions options, PublishListener& listener, milliseconds interval)
@@ -90,25 +121,79 @@ Publisher::Publisher(PublishOptions options, PublishListener& listener, millisec
       backoff_(publish_patience()) {}
 
 Publisher::~Publisher() {
+  line_.reset();
+  if (tracks_) tracks_->detach();
   runner_.reset();
   graph_.reset();
+  // Peer connections refer to our context until they are gone.
+  if (options_.direct) wait_for_teardown(kTeardownPatience);
 }
 
-void Publisher::start() { attempt(); }
+void Publisher::start() {
+  if (options_.direct) set_up_direct();
+  attempt();
+}
+
+void Publisher::set_up_direct() {
+  tracks_ =
+      std::make_unique<LiveTracks>(options_.input != PublishInput::kRtsp,
+                                   LiveTracks::Callbacks{[this] {
+                                                           tracks_ready_ = true;
+                                                           line_->start();
+                                                           maybe_live();
+                                                         },
+                                                         [this] { line_->tracks_changed(); }});
+  line_ = std::make_unique<DirectLine>(
+      context_, options_, *tracks_,
+      DirectLine::Callbacks{
+          [this] { maybe_live(); },
+          [this](const Error& error, const milliseconds* pause) { server_lost(error, pause); },
+          [this](const std::string& note) { listener_.on_note(note); }});
+}
+
+void Publisher::maybe_live() {
+  if (!tracks_ready_ || !line_->is_open() || !runner_ || stopping_) return;
+  if (state_ == PublishState::kLive) return;
+  if (!was_live_ || state_ == PublishState::kStarting) live_since_ = steady_clock::now();
+  was_live_ = true;
+  set_state(PublishState::kLive);
+}
+
+void Publisher::server_lost(const Error& error, const milliseconds* pause) {
+  if (stopping_ || state_ == PublishState::kEnded) return;
+  if (pause == nullptr) {
+    // From inside the line's own words.
+    context_.post([this, weak = std::weak_ptr<bool>(alive_), error] {
+      if (!weak.expired() && runner_) attempt_ended(tl::unexpected(error), true);
+    });
+    return;
+  }
+  if (runner_) set_state(PublishState::kWaiting, error.message + with_pause(*pause));
+}
+
+Result<std::shared_ptr<PublishGraph>> Publisher::build() {
+  const auto note = [this, weak = std::weak_ptr<bool>(alive_)](std::string text) {
+    context_.post([this, weak, text = std::move(text)] {
+      if (!weak.expired()) listener_.on_note(text);
+    });
+  };
+  if (!options_.direct) {
+    return PublishGraph::build(
+        options_, elements_of_this_machine(),
+        [options = options_] { return make_whip_sink(options); }, note);
+  }
+  auto graph = PublishGraph::build(options_, elements_of_this_machine(), tracks_->taker(), note);
+  // A file begins at zero; what is captured has the time it was captured at.
+  if (graph) keep_monotonic_clock(GST_PIPELINE((*graph)->pipeline().get()));
+  return graph;
+}
 
 void Publisher::attempt() {
   set_state(PublishState::kStarting);
   reported_ = heard_ = steady_clock::now();
   meter_ = {};
   usage_ = ProcessUsage();
-  const auto note = [this, weak = std::weak_ptr<bool>(alive_)](std::string text) {
-    context_.post([this, weak, text = std::move(text)] {
-      if (!weak.expired()) listener_.on_note(text);
-    });
-  };
-  auto graph = PublishGraph::build(
-      options_, elements_of_this_machine(),
-      [options = options_] { return make_whip_sink(options); }, note);
+  auto graph = build();
   if (!graph) {
     // Never from inside start(): the caller is not ready for its end.
     context_.post([this, weak = std::weak_ptr<bool>(alive_), error = graph.error()] {
@@ -141,9 +226,11 @@ void Publisher::stop() {
   }
 }
 
-void Publisher::attempt_ended(Result<> result) {
+void Publisher::attempt_ended(Result<> result, bool hopeless) {
   reporter_.cancel();
   watcher_.cancel();
+  tracks_ready_ = false;
+  if (tracks_) tracks_->detach();
   // The runner and the graph are still on the stack below us.
   context_.post([runner = std::shared_ptr<PipelineRunner>(std::move(runner_)),
                  graph = std::move(graph_)]() mutable {
@@ -151,11 +238,10 @@ void Publisher::attempt_ended(Result<> result) {
     graph.reset();
   });
   if (result || stopping_) return end({});
-  if (!was_live_ && is_hopeless(result.error().code)) return end(std::move(result));
+  if (hopeless || (!was_live_ && is_hopeless(result.error().code))) return end(std::move(result));
   ++restarts_;
   const auto pause = backoff_.next();
-  set_state(PublishState::kWaiting, result.error().message + "; trying again in " +
-                                        std::to_string((pause.count() + 500) / 1000) + " s");
+  set_state(PublishState::kWaiting, result.error().message + with_pause(pause));
   retry_ = context_.after(pause, [this] { attempt(); });
 }
 
@@ -205,10 +291,21 @@ void Publisher::report() {
   }
   report.delay_p50_ms = quantile_ms(meter.delays_us, 0.5);
   report.delay_p99_ms = quantile_ms(meter.delays_us, 0.99);
+  if (line_) {
+    PublishReport::Direct direct{line_->stats(), 0};
+    const auto bytes = direct.now.audience.bytes + direct.now.relay_bytes;
+    if (seconds > 0 && bytes >= direct_bytes_) {
+      direct.bits_per_second = static_cast<double>(bytes - direct_bytes_) * 8 / seconds;
+    }
+    direct_bytes_ = bytes;
+    report.direct = direct;
+  }
   listener_.on_report(report);
 }
 
 void Publisher::end(Result<> result) {
+  if (state_ == PublishState::kEnded) return;
+  line_.reset();
   set_state(PublishState::kEnded, result ? std::string() : result.error().message);
   listener_.on_end(std::move(result));
 }

@@ -7,6 +7,9 @@
 //      ▲                  └─ error ──► kWaiting ──┐
 //      └──────────────────────────────────────────┘  after a pause that grows to 30 s
 //
+// With options.direct the pipeline ends in LiveTracks and DirectLine serves them; live is then who
+// the server knows. A lost server is kWaiting while the pipeline runs and viewers watch on.
+//
 // What trying again cannot cure (a refused token, a missing encoder, no camera at the first start)
 // ends it at once, with the reason.
 #pragma once
@@ -15,6 +18,8 @@
 #include "elements/glue/main_context.h"
 #include "pipelines/camera/backoff.h"
 #include "pipelines/launch/pipeline_runner.h"
+#include "pipelines/publish/direct/direct_line.h"
+#include "pipelines/publish/direct/live_tracks.h"
 #include "pipelines/publish/graph.h"
 #include "pipelines/publish/options.h"
 #include "pipelines/publish/process_usage.h"
@@ -23,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sotto {
@@ -43,6 +49,12 @@ struct PublishReport {
   double delay_p99_ms = 0;
   double cpu_percent = 0;  ///< Of one core, the whole process.
   std::uint64_t resident_kib = 0;
+  /// Of a publisher who serves viewers himself.
+  struct Direct {
+    DirectStats now;
+    double bits_per_second = 0;  ///< To viewers and relay, all together; before encryption.
+  };
+  std::optional<Direct> direct;
 };
 
 /// For people, one line without its end.
@@ -80,7 +92,12 @@ class Publisher {
 
  private:
   void attempt();
-  void attempt_ended(Result<> result);
+  Result<std::shared_ptr<PublishGraph>> build();
+  void set_up_direct();
+  /// Live, as soon as there is something to send and somebody to send it to.
+  void maybe_live();
+  void server_lost(const Error& error, const std::chrono::milliseconds* pause);
+  void attempt_ended(Result<> result, bool hopeless = false);
   void set_state(PublishState state, const std::string& reason = {});
   void report();
   /// Watches for the first packet and for silence, more often than people want to be told.
@@ -92,6 +109,10 @@ class Publisher {
   const std::chrono::milliseconds interval_;
   MainContext context_;
   camera::Backoff backoff_;
+  std::unique_ptr<LiveTracks> tracks_;  ///< These two only when viewers are served from here.
+  std::unique_ptr<DirectLine> line_;
+  bool tracks_ready_ = false;  ///< Of the present attempt.
+  std::uint64_t direct_bytes_ = 0;
   std::shared_ptr<PublishGraph> graph_;
   std::unique_ptr<PipelineRunner> runner_;
   MainContext::Timer retry_;

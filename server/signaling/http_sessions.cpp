@@ -249,7 +249,7 @@ void HttpSessions::patch(const ExchangePtr& exchange) {
   }
   for (const auto& candidate : fragment->candidates) {
     // RFC 9725, 4.3.1: candidates we cannot use are ignored without a word to the client.
-    if (const auto added = entry->session->peer().add_candidate(candidate); !added) {
+    if (const auto added = entry->session->add_candidate(candidate); !added) {
       log::debug(kind_, "candidate ignored", {{"why", added.error().message}});
     }
   }

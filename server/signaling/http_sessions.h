@@ -22,7 +22,8 @@ namespace sotto::server {
 class HttpSession {
  public:
   virtual ~HttpSession() = default;
-  virtual rtc::Peer& peer() = 0;
+  /// A trickled candidate of the client's. A refusal is not told to it (RFC 9725, 4.3.1).
+  virtual Result<> add_candidate(const rtc::Candidate& candidate) = 0;
   /// Ends it. The session's `ended` callback is not called then.
   virtual void close() = 0;
 };

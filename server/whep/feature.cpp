@@ -11,6 +11,7 @@
 #include "server/metrics/metrics.h"
 #include "server/registry/registry.h"
 #include "server/signaling/ice_servers.h"
+#include "server/whep/direct_session.h"
 #include "server/whep/wish.h"
 
 #include <utility>
@@ -54,7 +55,9 @@ class WhepFeature::Viewing : public HttpSession,
                   });
   }
 
-  rtc::Peer& peer() override { return *peer_; }
+  Result<> add_candidate(const rtc::Candidate& candidate) override {
+    return peer_->add_candidate(candidate);
+  }
 
   void close() override {
     ended_ = nullptr;
@@ -134,16 +137,44 @@ void WhepFeature::open(const HttpSessions::Opening& opening, const HttpSessions:
   }
   const auto& request = opening.exchange->request();
   wish->small = request.query.count("small") != 0 && request.query.at("small") != "0";
-  source->open(*wish,
-               [this, opening, opened, offer = std::move(*offer),
-                subject = request.principal.subject](Result<std::unique_ptr<rtc::Feed>> feed) {
-                 if (!feed) {
-                   opened(tl::unexpected<Error>(feed.error()), nullptr);
-                   return;
-                 }
-                 std::make_shared<Viewing>(context_, opening.mount, subject, opening.ended)
-                     ->start(opening.offer, offer, std::move(*feed), opened);
-               });
+  const auto answerer = source->direct();
+  if (!answerer) {
+    relay(opening, opened, *source, *wish);
+    return;
+  }
+  DirectSession::open(context_, opening, *answerer,
+                      [this, opening, opened, wish = *wish, alive = std::weak_ptr(alive_)](
+                          Result<std::string> answer, std::shared_ptr<HttpSession> session) {
+                        if (answer) {
+                          opened(std::move(answer), std::move(session));
+                          return;
+                        }
+                        const auto present =
+                            alive.expired() ? nullptr : context_.registry.find(opening.mount);
+                        if (!present) {
+                          opened(std::move(answer), nullptr);
+                          return;
+                        }
+                        relay(opening, opened, *present, wish);
+                      });
+}
+
+void WhepFeature::relay(const HttpSessions::Opening& opening, const HttpSessions::Opened& opened,
+                        rtc::Source& source, const rtc::Wish& wish) {
+  source.open(wish, [this, opening, opened,
+                     alive = std::weak_ptr(alive_)](Result<std::unique_ptr<rtc::Feed>> feed) {
+    const auto offer = rtc::sdp::parse(opening.offer);
+    if (feed && (!offer || alive.expired())) {
+      feed = fail(ErrorCode::kUnavailable, "the server is stopping");
+    }
+    if (!feed) {
+      opened(tl::unexpected<Error>(feed.error()), nullptr);
+      return;
+    }
+    const auto& subject = opening.exchange->request().principal.subject;
+    std::make_shared<Viewing>(context_, opening.mount, subject, opening.ended)
+        ->start(opening.offer, *offer, std::move(*feed), opened);
+  });
 }
 
 }  // namespace sotto::server

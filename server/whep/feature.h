@@ -3,6 +3,7 @@
 // WHEP: watching any source of the registry from a browser or any other WHEP player.
 #pragma once
 
+#include "core/rtc/source.h"
 #include "server/base/context.h"
 #include "server/signaling/http_sessions.h"
 
@@ -20,9 +21,14 @@ class WhepFeature : public Feature {
  private:
   class Viewing;
   void open(const HttpSessions::Opening& opening, const HttpSessions::Opened& opened);
+  /// The media goes through us.
+  void relay(const HttpSessions::Opening& opening, const HttpSessions::Opened& opened,
+             rtc::Source& source, const rtc::Wish& wish);
 
   Context& context_;
   std::unique_ptr<HttpSessions> sessions_;
+  /// Sources may answer after we are gone.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace sotto::server

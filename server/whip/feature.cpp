@@ -6,6 +6,7 @@
 #include "server/base/events.h"
 #include "server/base/log.h"
 #include "server/config/config.h"
+#include "server/metrics/metrics.h"
 #include "server/registry/registry.h"
 #include "server/signaling/ice_servers.h"
 #include "server/whip/offer.h"
@@ -18,6 +19,11 @@ namespace sotto::server {
 /// How long a mount nobody configured waits for its publisher to come back.
 constexpr std::chrono::seconds kGrace{30};
 constexpr std::chrono::seconds kTidyInterval{5};
+
+// RFC 6455, 7.4.1 and 7.4.2.
+constexpr int kGoingAway = 1001;
+constexpr int kReplaced = 4001;
+constexpr int kRefused = 4009;
 
 /// One publisher's session: its peer connection feeds the mount's tracks.
 class WhipFeature::Publication : public HttpSession,
@@ -48,7 +54,9 @@ class WhipFeature::Publication : public HttpSession,
                   });
   }
 
-  rtc::Peer& peer() override { return *peer_; }
+  Result<> add_candidate(const rtc::Candidate& candidate) override {
+    return peer_->add_candidate(candidate);
+  }
   const std::string& subject() const { return subject_; }
 
   void close() override {
@@ -106,6 +114,23 @@ WhipFeature::WhipFeature(Context& context) : context_(context) {
       [this](const HttpSessions::Opening& opening, HttpSessions::Opened opened) {
         open(opening, std::move(opened));
       });
+  context_.router.add_websocket(
+      Listener::kMain, "/v1/publish/{id}/signal", Access::with("stream:{id}:publish"),
+      {.protocols = {rtc::direct::kProtocol}, .max_message = rtc::direct::kMaxMessageBytes},
+      [this](const std::shared_ptr<WebSocket>& socket) { signal(socket); });
+  context_.metrics.on_scrape([this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    double publishers = 0;
+    double viewers = 0;
+    for (const auto& [id, place] : places_) {
+      if (!place.direct) continue;
+      ++publishers;
+      viewers += static_cast<double>(place.direct->viewers());
+    }
+    context_.metrics.gauge("sotto_direct_publishers", "Publishers who answer viewers themselves.",
+                           {}, publishers);
+    context_.metrics.gauge("sotto_direct_viewers", "Viewers they have answered.", {}, viewers);
+  });
   tidy_timer_ = context_.loop.every(kTidyInterval, [this] { tidy(); });
   reload_ = context_.events.listen([this](const Event& event) {
     if (event.name == "config.reloaded") configure_mounts();
@@ -117,6 +142,9 @@ WhipFeature::~WhipFeature() { stop(); }
 void WhipFeature::stop() {
   tidy_timer_.cancel();
   if (sessions_) sessions_->close_all();
+  for (auto& [id, place] : places_) {
+    if (const auto direct = place.direct) direct->close(kGoingAway, "the server is stopping");
+  }
   for (auto& [id, place] : std::exchange(places_, {})) {
     place.mount->end({ErrorCode::kUnavailable, "the server is stopping"});
     context_.registry.remove(id);
@@ -134,30 +162,64 @@ void WhipFeature::configure_mounts() {
         log::error("whip", "mount not added", {{"id", mount.id}, {"error", added.error().message}});
         continue;
       }
-      found = places_.emplace(mount.id, Place{std::move(source), {}, true}).first;
+      found = places_.emplace(mount.id, Place{std::move(source), {}, nullptr, true}).first;
     }
     found->second.configured = true;
   }
 }
 
+Result<WhipFeature::Place*> WhipFeature::place_for(const std::string& id,
+                                                   const std::string& subject) {
+  const auto found = places_.find(id);
+  if (found == places_.end()) {
+    auto mount = std::make_shared<Mount>(id, context_.registry.number_of(id), id, false);
+    if (const auto added = context_.registry.add(id, mount); !added) {
+      return tl::unexpected<Error>(added.error());
+    }
+    return &places_.emplace(id, Place{std::move(mount), {}, nullptr, false}).first->second;
+  }
+  Place& place = found->second;
+  const auto present = place.publication.lock();
+  if ((present && present->subject() != subject) ||
+      (place.direct && place.direct->subject() != subject)) {
+    return fail(ErrorCode::kConflict, "somebody else is publishing to " + id);
+  }
+  return &place;
+}
+
 Result<std::shared_ptr<Mount>> WhipFeature::claim(const std::string& id,
                                                   const std::string& subject) {
-  const auto found = places_.find(id);
-  if (found != places_.end()) {
-    if (const auto present = found->second.publication.lock()) {
-      if (present->subject() != subject) {
-        return fail(ErrorCode::kConflict, "somebody else is publishing to " + id);
-      }
-      present->give_way();
-    }
-    return found->second.mount;
+  const auto place = place_for(id, subject);
+  if (!place) return tl::unexpected<Error>(place.error());
+  if (const auto present = (*place)->publication.lock()) present->give_way();
+  return (*place)->mount;
+}
+
+void WhipFeature::signal(const std::shared_ptr<WebSocket>& socket) {
+  const std::string id = socket->request().params.at("id");
+  const std::string subject = socket->request().principal.subject;
+  const auto place = place_for(id, subject);
+  if (!place) {
+    log::info("whip", "direct publisher refused", {{"id", id}, {"error", place.error().message}});
+    socket->send(rtc::direct::print(rtc::direct::failure({}, place.error())));
+    socket->close(kRefused, place.error().message);
+    return;
   }
-  auto mount = std::make_shared<Mount>(id, context_.registry.number_of(id), id, false);
-  if (const auto added = context_.registry.add(id, mount); !added) {
-    return tl::unexpected<Error>(added.error());
-  }
-  places_.emplace(id, Place{mount, {}, false});
-  return mount;
+  // The same publisher came back before we noticed that it was gone.
+  if (const auto former = (*place)->direct) former->close(kReplaced, "the publisher came back");
+  auto publisher = std::make_shared<DirectPublisher>(context_, id, socket);
+  (*place)->direct = publisher;
+  (*place)->mount->set_direct(publisher);
+  publisher->start([this, id, gone = publisher.get()] {
+    log::info("whip", "direct publisher gone", {{"id", id}});
+    context_.events.publish("publisher.left", {{"id", id}, {"direct", true}});
+    const auto found = places_.find(id);
+    if (found == places_.end() || found->second.direct.get() != gone) return;
+    found->second.mount->set_direct(nullptr);
+    found->second.direct.reset();
+  });
+  log::info("whip", "publishing directly", {{"id", id}, {"subject", subject}});
+  context_.events.publish("publisher.joined", {{"id", id}, {"subject", subject}, {"direct", true}});
 }
 
 void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opened opened) {
@@ -191,6 +253,7 @@ void WhipFeature::tidy() {
   const auto now = rtc::monotonic_now();
   for (auto place = places_.begin(); place != places_.end();) {
     auto& [id, entry] = *place;
+    entry.mount->rest(now, kGrace);
     const bool wanted = entry.configured || entry.mount->viewers() > 0 ||
                         !entry.publication.expired() || entry.mount->idle_for(now) < kGrace;
     if (wanted) {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/whip/mount.h"
 
+#include "server/whip/direct.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -19,6 +21,7 @@ class Mount::MountFeed : public rtc::Feed {
   ~MountFeed() override {
     auto& feeds = mount_->feeds_;
     feeds.erase(std::remove(feeds.begin(), feeds.end(), this), feeds.end());
+    mount_->unwatched_since_ = rtc::monotonic_now();
   }
   MountFeed(const MountFeed&) = delete;
   MountFeed& operator=(const MountFeed&) = delete;
@@ -53,8 +56,8 @@ rtc::SourceInfo Mount::info() const {
   info.title = title_.empty() ? id_ : title_;
   info.is_private = is_private_;
   info.sealed = sealed_;
-  info.viewers = feeds_.size();
-  if (live_) {
+  info.viewers = feeds_.size() + (direct_ ? direct_->viewers() : 0);
+  if (live()) {
     info.state = rtc::SourceState::kLive;
   } else {
     info.state = tracks_.empty() ? rtc::SourceState::kIdle : rtc::SourceState::kAway;
@@ -66,12 +69,60 @@ rtc::SourceInfo Mount::info() const {
   return info;
 }
 
-void Mount::open(const rtc::Wish& wish,
-                 std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) {
-  if (tracks_.empty()) {
+void Mount::open(const rtc::Wish& wish, Opened done) {
+  if (direct_) direct_->want_relay(true);
+  if (!tracks_.empty()) {
+    grant(wish, done);
+  } else if (direct_) {
+    wait_for_relay(wish, std::move(done));
+  } else {
     done(fail(ErrorCode::kUnavailable, "nobody is publishing to " + id_ + " yet"));
+  }
+}
+
+void Mount::wait_for_relay(const rtc::Wish& wish, Opened done) {
+  if (waiting_.size() >= kMaxWaiting) {
+    done(fail(ErrorCode::kUnavailable, "too many wait for the publisher's stream; try again"));
     return;
   }
+  const auto entry = waiting_.insert(waiting_.end(), {wish, std::move(done), {}});
+  entry->patience = direct_->loop().after(kRelayPatience, [this, entry] {
+    const Opened late = std::move(entry->done);
+    waiting_.erase(entry);
+    late(fail(ErrorCode::kTimeout, "the publisher does not send to the server"));
+  });
+}
+
+void Mount::end_waiting(const Result<>& result) {
+  auto waiting = std::exchange(waiting_, {});
+  for (auto& entry : waiting) {
+    if (result) {
+      grant(entry.wish, entry.done);
+    } else {
+      entry.done(tl::unexpected<Error>(result.error()));
+    }
+  }
+}
+
+std::shared_ptr<rtc::DirectAnswerer> Mount::direct() { return direct_; }
+
+void Mount::set_direct(std::shared_ptr<DirectPublisher> publisher) {
+  direct_ = std::move(publisher);
+  idle_since_ = unwatched_since_ = rtc::monotonic_now();
+  if (!direct_) {
+    end_waiting(fail(ErrorCode::kUnavailable, "the publisher of " + id_ + " is gone"));
+  } else {
+    direct_->want_relay(!feeds_.empty() || !waiting_.empty());
+  }
+}
+
+void Mount::rest(rtc::MonotonicTime now, std::chrono::seconds linger) {
+  if (direct_ && feeds_.empty() && waiting_.empty() && now - unwatched_since_ >= linger) {
+    direct_->want_relay(false);
+  }
+}
+
+void Mount::grant(const rtc::Wish& wish, const Opened& done) {
   const auto accepted = wish.accept.empty() ? rtc::browser_codecs() : wish.accept;
   std::vector<rtc::FeedTrack> tracks;
   std::string refused;
@@ -133,6 +184,7 @@ void Mount::set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rt
       }
     }
   }
+  if (!tracks_.empty()) end_waiting({});
 }
 
 std::shared_ptr<rtc::Track> Mount::track(MediaKind kind) const {
@@ -146,6 +198,7 @@ void Mount::set_live(bool live) {
 }
 
 void Mount::end(const Error& error) {
+  end_waiting(tl::unexpected<Error>(error));
   for (auto* feed : std::vector<MountFeed*>(feeds_)) {
     if (std::find(feeds_.begin(), feeds_.end(), feed) != feeds_.end()) feed->end(error);
   }

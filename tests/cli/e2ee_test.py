@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from publish_test import PATIENCE, Run, SOTTO, Server
+from stage import PATIENCE, SOTTO, Run, Server
 
 FRAMES = 300
 PICTURE = ("videotestsrc is-live=true pattern=zone-plate kx2=20 ky2=20 kt=1 ! "

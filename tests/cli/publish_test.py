@@ -6,108 +6,15 @@
 import json
 import os
 import pathlib
-import queue
-import re
+import pty
 import signal
-import socket
 import subprocess
 import tempfile
-import threading
+import termios
 import time
 import unittest
-import urllib.request
 
-TOP = pathlib.Path(os.environ["SOTTO_SOURCE_ROOT"])
-BUILD = pathlib.Path(os.environ["SOTTO_BUILD_ROOT"])
-SOTTO = str(BUILD / "cli" / "sotto")
-PATIENCE = 120  # Seconds; a bound on waiting, never a measure.
-SMALL = ["--size", "160x120", "--fps", "10", "--bitrate", "100", "--codec", "vp8", "--every", "1"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Run:
-    """A program whose lines are read as they come."""
-
-    def __init__(self, *argv, **env):
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True,
-                                        env={**os.environ, **env})
-        self.lines, self.seen = queue.Queue(), []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put(None)
-
-    def until(self, pattern):
-        """The next line that matches."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0.01, deadline - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise AssertionError(f"no {pattern!r} in:\n" + "".join(self.seen))
-            self.seen.append(line)
-            if re.search(pattern, line):
-                return line
-
-    def end(self, signum=signal.SIGINT):
-        if self.process.poll() is None:
-            self.process.send_signal(signum)
-        code = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        return code
-
-
-class Server:
-    """sotto-server with one mount and a token for it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.base = f"http://127.0.0.1:{free_port()}"
-        self.config = folder / "sotto.toml"
-        self.config.write_text(
-            f'data_dir = "{folder}"\ndemo_camera = false\n'
-            f'[http]\nhttps_listen = ""\nhttp_listen = "{self.base[7:]}"\n'
-            '[janus]\nhttp_listen = ""\nws_listen = ""\n[[mounts]]\nid = "demo"\n')
-        self.run = None
-
-    def start(self):
-        self.run = Run(str(BUILD / "server" / "sotto-server"), "--config", str(self.config))
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                urllib.request.urlopen(self.base + "/healthz", timeout=5).close()
-                return
-            except OSError:
-                if self.run.process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)  # Between two looks at a port nobody announces.
-
-    def stop(self):
-        return self.run.end(signal.SIGTERM)
-
-    def ask(self, path, body, token=None):
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def token(self, *scopes):
-        password = (self.folder / "admin-password").read_text().strip()
-        admin = self.ask("/v1/login", {"name": "admin", "password": password})["token"]
-        return self.ask("/v1/tokens", {"subject": "test", "scopes": list(scopes), "seconds": 600},
-                        admin)["token"]
+from stage import BUILD, PATIENCE, SMALL, SOTTO, TOP, Run, Server, Watcher
 
 
 class PublishTest(unittest.TestCase):
@@ -115,7 +22,7 @@ class PublishTest(unittest.TestCase):
     def setUpClass(cls):
         cls.holder = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.holder.name)
-        cls.server = Server(cls.folder)
+        cls.server = Server(cls.folder, https=True)
         cls.server.start()
         cls.token = cls.server.token("stream:demo:publish", "stream:demo:view")
         cls.token_file = cls.folder / "token"
@@ -157,6 +64,70 @@ class PublishTest(unittest.TestCase):
             time.sleep(0.05)  # Until the picture has filled a few kilobytes.
         self.assertEqual(watch.end(), 0)
         self.assertIn(b"V_VP8", target.read_bytes())
+        self.assertEqual(run.end(), 0)
+
+    def watch(self, name, **more):
+        watcher = Watcher(self.server, self.folder, name, self.token_file, **more)
+        self.addCleanup(watcher.end, signal.SIGKILL)
+        return watcher
+
+    def test_a_file_is_published_to_its_end(self):
+        clip = self.folder / "clip.webm"
+        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "pattern=ball", "num-buffers=150",
+                        "!", "video/x-raw,width=160,height=120,framerate=10/1", "!", "vp8enc",
+                        "deadline=1", "!", "webmmux", "!", "filesink", f"location={clip}"],
+                       check=True, timeout=PATIENCE)
+        run = Run(SOTTO, "publish", str(clip), "--to", self.server.base + "/whip/demo", *SMALL,
+                  "--reports", "none", SOTTO_TOKEN=self.token)
+        self.addCleanup(run.end, signal.SIGKILL)
+        run.until("^Live")
+        self.watch("of-file").until_moved()
+        self.assertEqual(run.process.wait(PATIENCE), 0, "it ends with its file")
+
+    def test_an_rtsp_camera_is_published_undecoded(self):
+        camera = Run(str(BUILD / "tests" / "support" / "rtsp_camera" / "sotto-test-camera"),
+                     "--streams", "h264-opus", stdin=True)
+        self.addCleanup(camera.end, signal.SIGKILL)
+        address = camera.until("^ready").split()[1] + "/h264-opus"
+        run = Run(SOTTO, "publish", address, "--to", self.server.base + "/whip/demo", "--every", "1",
+                  "--reports", "json", SOTTO_TOKEN=self.token)
+        self.addCleanup(run.end, signal.SIGKILL)
+        run.until("^Live")
+        self.watch("of-rtsp", codec="H264").until_moved()
+        self.assertEqual(json.loads(run.until('"state":"live"'))["encoder"], "")
+        self.assertEqual(run.end(), 0)
+
+    def test_the_servers_certificate_is_checked(self):
+        secure = ["test", "--to", self.server.secure + "/whip/demo", *SMALL, "--reports", "none",
+                  "--token-file", str(self.token_file)]
+        for arguments in (["--ca-file", str(self.folder / "ca.pem")], ["--insecure"],
+                          ["--direct", "--ca-file", str(self.folder / "ca.pem")],
+                          ["--direct", "--insecure"]):
+            run = Run(SOTTO, "publish", *secure, *arguments)
+            self.addCleanup(run.end, signal.SIGKILL)
+            run.until("^Live")
+            self.assertEqual(run.end(), 0, arguments)
+        for arguments in ([], ["--direct"]):
+            run = Run(SOTTO, "publish", *secure, *arguments)
+            self.addCleanup(run.end, signal.SIGKILL)
+            self.assertIn("certificate", run.until("^(Interrupted|sotto): "))
+            run.end()
+
+    def test_a_token_is_taken_from_the_terminal(self):
+        outside, terminal = pty.openpty()
+        self.addCleanup(os.close, outside)
+        run = Run(SOTTO, "publish", "test", "--to", self.server.base + "/whip/demo", *SMALL,
+                  "--reports", "none", "--ask-token", stdin=terminal)
+        self.addCleanup(run.end, signal.SIGKILL)
+        # Asking begins with the echo switched off, which throws away what was typed before.
+        deadline = time.monotonic() + PATIENCE
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        os.close(terminal)
+        os.write(outside, self.token.encode() + b"\n")
+        run.until("Live")
+        self.assertNotIn(self.token, "".join(run.seen))
         self.assertEqual(run.end(), 0)
 
     def test_the_server_may_go_and_come_back(self):
