@@ -46,9 +46,10 @@ class SealedTest(unittest.TestCase):
     def decoded(self, script, key):
         target = self.folder / "decoded"
         target.unlink(missing_ok=True)
-        done = run(TOP / "examples" / "sealed" / script, key,
-                   env={**os.environ, "frames": str(self.FRAMES),
-                        "sink": f"filesink location={target}"})
+        env = {**os.environ, "frames": str(self.FRAMES), "sink": f"filesink location={target}"}
+        if script == "h265.sh":  # rtph265depay loses its caps: docs/knowledge/sealed-streams.md.
+            env.pop("GST_TRACERS", None)
+        done = run(TOP / "examples" / "sealed" / script, key, env=env)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("WARNING", done.stdout + done.stderr)
         return target.stat().st_size
