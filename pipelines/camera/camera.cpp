@@ -104,41 +104,16 @@ rtc::SourceInfo Camera::info() const {
 void Camera::open(const rtc::Wish& wish,
                   std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) {
   const auto line = wish.small && sub_ ? sub_ : main_;
-  line->open(wish, [weak = weak_from_this(), line, wish,
-                    done = std::move(done)](Result<Line::Grant> granted) {
-    const auto self = weak.lock();
-    if (!granted || !self) {
-      done(granted ? fail(ErrorCode::kNotFound, "the camera was removed")
-                   : tl::unexpected(granted.error()));
-      return;
-    }
-    if (line == self->sub_ && wish.audio && granted->video && !granted->audio) {
-      self->add_main_sound(wish, std::move(*granted), done);
-      return;
-    }
-    done(self->make_feed(line, std::move(*granted)));
-  });
-}
-
-// Many cameras put sound into the main stream only. A viewer of the small picture gets it from
-// there, if it can be had.
-void Camera::add_main_sound(const rtc::Wish& wish, Line::Grant grant,
-                            std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) {
-  rtc::Wish sound = wish;
-  sound.video = false;
-  main_->open(sound, [weak = weak_from_this(), grant = std::move(grant),
-                      done = std::move(done)](const Result<Line::Grant>& granted) mutable {
-    const auto self = weak.lock();
-    if (!self) {
-      done(fail(ErrorCode::kNotFound, "the camera was removed"));
-      return;
-    }
-    if (granted) {
-      grant.audio = granted->audio;
-      grant.sound_hold = granted->hold;
-    }
-    done(self->make_feed(self->sub_, std::move(grant)));
-  });
+  line->open(wish,
+             [weak = weak_from_this(), line, done = std::move(done)](Result<Line::Grant> granted) {
+               const auto self = weak.lock();
+               if (!granted || !self) {
+                 done(granted ? fail(ErrorCode::kNotFound, "the camera was removed")
+                              : tl::unexpected(granted.error()));
+                 return;
+               }
+               done(self->make_feed(line, std::move(*granted)));
+             });
 }
 
 std::unique_ptr<rtc::Feed> Camera::make_feed(const std::shared_ptr<Line>& line, Line::Grant grant) {

@@ -44,8 +44,6 @@ class Camera final : public rtc::Source, public std::enable_shared_from_this<Cam
   class FeedImpl;
   Camera(MainContext& loop, Options options);
   void start();
-  void add_main_sound(const rtc::Wish& wish, Line::Grant grant,
-                      std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done);
   std::unique_ptr<rtc::Feed> make_feed(const std::shared_ptr<Line>& line, Line::Grant grant);
   void watch_sub();
 

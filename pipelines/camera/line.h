@@ -43,7 +43,6 @@ class Line : public std::enable_shared_from_this<Line> {
     std::shared_ptr<Hold> hold;
     std::shared_ptr<Output> video;  ///< Null: not wished for, or the camera has none.
     std::shared_ptr<Output> audio;
-    std::shared_ptr<Hold> sound_hold{};  ///< Of the line the sound is from, where it is another.
   };
   using OnGrant = std::function<void(Result<Grant>)>;
 

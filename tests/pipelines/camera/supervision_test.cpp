@@ -75,24 +75,6 @@ TEST_F(SupervisionTest, SoundThatStopsBesidePicturesIsAskedForAgain) {
   EXPECT_TRUE(viewer.ended.empty());
 }
 
-TEST_F(SupervisionTest, ASilentSubStreamIsHeardThroughTheMainOne) {
-  RtspCameraOptions rtsp;
-  rtsp.streams = {{"/main", "h264", "opus", 1200}, {"/sub", "h264", "", 1200}};
-  start_rtsp(std::move(rtsp));
-  auto options = options_for("/main");
-  options.sub = options.main;
-  options.sub.url = rtsp_->url("/sub");
-  start_camera(options);
-  Viewer& tile = watch({h264(), opus()}, true);
-  ASSERT_TRUE(tile.feed) << tile.error.message;
-  ASSERT_TRUE(tile.audio) << "the tile has sound";
-  EXPECT_TRUE(sees(tile, 3));
-  EXPECT_TRUE(until([&] { return tile.audio->frames() >= 5; }));
-  EXPECT_EQ(camera_->stats().main.transcodes + camera_->stats().sub.transcodes, 0U);
-  leave(tile);
-  EXPECT_TRUE(until([&] { return rtsp_->clients() == 0; })) << "both lines are let go";
-}
-
 TEST_F(SupervisionTest, ACodecChangedMeanwhileIsTranscodedToTheOldOne) {
   RtspCameraOptions rtsp;
   rtsp.streams = {{"/x", "h264", "", 1200}};
