@@ -10,14 +10,6 @@ import { takeTurn } from './turn.mjs';
 
 const PAGE_BOUND_MS = 120_000;
 
-/** ESR 140 calls it an error when a page, while it loads, sends the browser on to another. */
-function throughRedirects(page) {
-  const goto = page.goto.bind(page);
-  page.goto = (...where) => goto(...where).catch((error) => {
-    if (!/NS_BINDING_ABORTED/.test(error.message)) throw error;
-  });
-}
-
 export class Fixture {
   #suite; #contexts = new Set(); #closers = []; #release = () => {};
   pages = [];
@@ -51,8 +43,7 @@ export class Fixture {
     this.#contexts.add(home);
     const page = await home.newPage();
     page.setDefaultTimeout(PAGE_BOUND_MS);
-    if (this.#suite.browser === 'firefox') throughRedirects(page);
-    else await page.setViewport({ width, height });
+    if (this.#suite.browser !== 'firefox') await page.setViewport({ width, height });
     page.messages = [];
     const note = (text) => {
       page.messages.push(text);
