@@ -35,6 +35,7 @@
 #include "core/e2ee/key_message.h"
 #include "elements/e2ee/buffer.h"
 #include "elements/e2ee/caps.h"
+#include "elements/e2ee/element.h"
 #include "elements/e2ee/keyring.h"
 
 #include <gst/video/video.h>
@@ -125,14 +126,6 @@ SottoKeyring* keyring_of(GstE2eeDecryptPrivate& priv) {
   return priv.shared ? priv.shared.get() : priv.own.get();
 }
 
-void post_error(GstE2eeDecrypt* self, const Error& error) {
-  if (error.code == ErrorCode::kNotFound) {
-    GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", error.message.c_str()), (nullptr));
-  } else {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.message.c_str()), (nullptr));
-  }
-}
-
 /// Reads a key file into our own keyring; a key from an earlier file is gone, whether it works or
 /// not.
 Result<> load(GstE2eeDecrypt* self, bool second) {
@@ -167,12 +160,12 @@ void set_key_file(GstE2eeDecrypt* self, bool second, const GValue* value) {
   const bool running = GST_STATE(self) >= GST_STATE_PAUSED;
   GST_OBJECT_UNLOCK(self);
   if (!running) return;  // Read at the start.
-  if (const auto loaded = load(self, second); !loaded) post_error(self, loaded.error());
+  if (const auto loaded = load(self, second); !loaded)
+    sotto::post_error(GST_ELEMENT(self), loaded.error());
 }
 
 bool add_key(GstE2eeDecrypt* self, bool second, guint64 kid, guint suite, ByteView key) {
-  const auto* info =
-      suite > G_MAXUINT16 ? nullptr : sotto::sframe::find_suite(static_cast<guint16>(suite));
+  const auto* info = sotto::suite_of(suite);
   if (info == nullptr) return false;
   std::shared_ptr<KeyStore> store;
   {
@@ -188,19 +181,13 @@ bool add_key(GstE2eeDecrypt* self, bool second, guint64 kid, guint suite, ByteVi
 void set_key_message(GstE2eeDecrypt* self, bool second, const GValue* value) {
   auto* bytes = static_cast<GBytes*>(g_value_get_boxed(value));
   if (bytes == nullptr) return;
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(bytes, &size));
-  const auto message = sotto::e2ee::parse_key_message({data, size});
+  const auto message = sotto::e2ee::parse_key_message(sotto::view_of(bytes));
   if (!message) {
-    post_error(self, message.error());
+    sotto::post_error(GST_ELEMENT(self), message.error());
   } else if (!add_key(self, second, message->kid, static_cast<guint>(message->suite),
                       message->key.view())) {
-    post_error(self, {ErrorCode::kTooLarge, "the key was refused"});
+    sotto::post_error(GST_ELEMENT(self), {ErrorCode::kTooLarge, "the key was refused"});
   }
-}
-
-void post(GstE2eeDecrypt* self, GstStructure* structure) {
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
 }
 
 /// Whatever has to be said about a frame that was dropped.
@@ -217,10 +204,11 @@ void report(GstE2eeDecrypt* self, const FrameOpener::Opened& opened) {
     ask = priv.codec != sotto::e2ee::Codec::kOpus && priv.keyframe.pass() != 0;
   }
   if (count != 0) {
-    post(self, gst_structure_new(missing ? "key-needed" : "auth-failure", "kid", G_TYPE_UINT64,
-                                 static_cast<guint64>(opened.kid), "layer", G_TYPE_UINT,
-                                 opened.inner ? 1U : 2U, "count", G_TYPE_UINT64, count, "reason",
-                                 G_TYPE_STRING, sotto::sframe::name_of(opened.verdict), nullptr));
+    sotto::post(GST_ELEMENT(self),
+                gst_structure_new(missing ? "key-needed" : "auth-failure", "kid", G_TYPE_UINT64,
+                                  static_cast<guint64>(opened.kid), "layer", G_TYPE_UINT,
+                                  opened.inner ? 1U : 2U, "count", G_TYPE_UINT64, count, "reason",
+                                  G_TYPE_STRING, sotto::sframe::name_of(opened.verdict), nullptr));
   }
   if (warn) {
     GST_ELEMENT_WARNING(
@@ -308,8 +296,8 @@ static GstFlowReturn gst_e2ee_decrypt_generate_output(GstBaseTransform* base, Gs
     return GST_FLOW_OK;
   }
   if (changed) {
-    post(self, gst_structure_new("key-changed", "kid", G_TYPE_UINT64,
-                                 static_cast<guint64>(opened.kid), nullptr));
+    sotto::post(GST_ELEMENT(self), gst_structure_new("key-changed", "kid", G_TYPE_UINT64,
+                                                     static_cast<guint64>(opened.kid), nullptr));
   }
   auto frame = output.take(in.get());
   if (gap) GST_BUFFER_FLAG_SET(frame.get(), GST_BUFFER_FLAG_DISCONT);
@@ -332,10 +320,7 @@ static GstCaps* gst_e2ee_decrypt_transform_caps(GstBaseTransform* base, GstPadDi
     gst_caps_append(marked, out);
     out = marked;
   }
-  if (filter == nullptr) return out;
-  GstCaps* narrowed = gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST);
-  gst_caps_unref(out);
-  return narrowed;
+  return sotto::narrowed(out, filter);
 }
 
 static gboolean gst_e2ee_decrypt_set_caps(GstBaseTransform* base, GstCaps* in, GstCaps* out) {
@@ -350,21 +335,12 @@ static gboolean gst_e2ee_decrypt_set_caps(GstBaseTransform* base, GstCaps* in, G
   return TRUE;
 }
 
-// Frames change their size: nobody else's pool fits.
-static gboolean gst_e2ee_decrypt_decide_allocation(GstBaseTransform* base, GstQuery* query) {
-  (void)base;
-  while (gst_query_get_n_allocation_pools(query) > 0) {
-    gst_query_remove_nth_allocation_pool(query, 0);
-  }
-  return TRUE;
-}
-
 static gboolean gst_e2ee_decrypt_start(GstBaseTransform* base) {
   auto* self = GST_E2EE_DECRYPT(base);
   auto& priv = *self->priv;
   for (const bool second : {false, true}) {
     if (const auto loaded = load(self, second); !loaded) {
-      post_error(self, loaded.error());
+      sotto::post_error(GST_ELEMENT(self), loaded.error());
       return FALSE;
     }
   }
@@ -414,17 +390,11 @@ static void gst_e2ee_decrypt_set_context(GstElement* element, GstContext* contex
 }
 
 static gboolean on_add_key(GstE2eeDecrypt* self, guint64 kid, guint suite, GBytes* key) {
-  if (key == nullptr) return FALSE;
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
-  return add_key(self, false, kid, suite, {data, size}) ? TRUE : FALSE;
+  return add_key(self, false, kid, suite, sotto::view_of(key)) ? TRUE : FALSE;
 }
 
 static gboolean on_add_second_key(GstE2eeDecrypt* self, guint64 kid, guint suite, GBytes* key) {
-  if (key == nullptr) return FALSE;
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
-  return add_key(self, true, kid, suite, {data, size}) ? TRUE : FALSE;
+  return add_key(self, true, kid, suite, sotto::view_of(key)) ? TRUE : FALSE;
 }
 
 static gboolean on_remove_key(GstE2eeDecrypt* self, guint64 kid) {
@@ -455,12 +425,9 @@ static void gst_e2ee_decrypt_get_property(GObject* object, guint id, GValue* val
     return;
   }
   const std::lock_guard lock(priv->mutex);
-  const auto set_path = [value](const std::string& path) {
-    g_value_set_string(value, path.empty() ? nullptr : path.c_str());
-  };
   switch (id) {
-    case kPropKeyFile: set_path(priv->key_file); break;
-    case kPropSecondKeyFile: set_path(priv->second_key_file); break;
+    case kPropKeyFile: sotto::set_path(value, priv->key_file); break;
+    case kPropSecondKeyFile: sotto::set_path(value, priv->second_key_file); break;
     case kPropKeyring: g_value_set_object(value, keyring_of(*priv)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -479,32 +446,17 @@ static void gst_e2ee_decrypt_finalize(GObject* object) {
 
 static void install_properties(GObjectClass* object_class) {
   constexpr auto kRead = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  constexpr auto kSecret = static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
-                                                    GST_PARAM_MUTABLE_PLAYING);
-  g_object_class_install_property(
-      object_class, kPropKeyFile,
-      g_param_spec_string("key-file", "Key file (path)",
+  sotto::install_key_file(object_class, kPropKeyFile, "key-file", "Key file (path)",
                           "File with the key, as `sotto keys new` writes it; opens every KID. Read "
-                          "at each start and when set while playing",
-                          nullptr, kPlaying));
-  g_object_class_install_property(
-      object_class, kPropSecondKeyFile,
-      g_param_spec_string(
-          "second-key-file", "Second key file (path)",
-          "File with the inner layer's key; with it frames of one layer are refused", nullptr,
-          kPlaying));
-  g_object_class_install_property(
-      object_class, kPropKey,
-      g_param_spec_boxed("key", "Key (CBOR)",
-                         "A key message, [\"sotto/key/v1\", suite, KID, base key] in CBOR, that is "
-                         "added to the keyring",
-                         G_TYPE_BYTES, kSecret));
-  g_object_class_install_property(
-      object_class, kPropSecondKey,
-      g_param_spec_boxed("second-key", "Second key (CBOR)", "The same for the inner layer",
-                         G_TYPE_BYTES, kSecret));
+                          "at each start and when set while playing");
+  sotto::install_key_file(
+      object_class, kPropSecondKeyFile, "second-key-file", "Second key file (path)",
+      "File with the inner layer's key; with it frames of one layer are refused");
+  sotto::install_secret(object_class, kPropKey, "key", "Key (CBOR)",
+                        "A key message, [\"sotto/key/v1\", suite, KID, base key] in CBOR, that is "
+                        "added to the keyring");
+  sotto::install_secret(object_class, kPropSecondKey, "second-key", "Second key (CBOR)",
+                        "The same for the inner layer");
   g_object_class_install_property(
       object_class, kPropKeyring,
       g_param_spec_object("keyring", "Keyring",
@@ -528,11 +480,8 @@ static void gst_e2ee_decrypt_class_init(GstE2eeDecryptClass* klass) {
   install_properties(object_class);
   const auto type = G_TYPE_FROM_CLASS(klass);
   constexpr auto kAction = static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
-  g_signal_new_class_handler("add-key", type, kAction, G_CALLBACK(on_add_key), nullptr, nullptr,
-                             nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_BYTES);
-  g_signal_new_class_handler("add-second-key", type, kAction, G_CALLBACK(on_add_second_key),
-                             nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64,
-                             G_TYPE_UINT, G_TYPE_BYTES);
+  sotto::install_key_signal(type, "add-key", G_CALLBACK(on_add_key));
+  sotto::install_key_signal(type, "add-second-key", G_CALLBACK(on_add_second_key));
   g_signal_new_class_handler("remove-key", type, kAction, G_CALLBACK(on_remove_key), nullptr,
                              nullptr, nullptr, G_TYPE_BOOLEAN, 1, G_TYPE_UINT64);
   auto* base_class = GST_BASE_TRANSFORM_CLASS(klass);
@@ -540,7 +489,7 @@ static void gst_e2ee_decrypt_class_init(GstE2eeDecryptClass* klass) {
   base_class->stop = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_stop);
   base_class->transform_caps = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_transform_caps);
   base_class->set_caps = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_set_caps);
-  base_class->decide_allocation = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_decide_allocation);
+  base_class->decide_allocation = sotto::refuse_pools;
   base_class->generate_output = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_generate_output);
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->set_context = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_set_context);

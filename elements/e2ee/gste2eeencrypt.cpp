@@ -43,6 +43,7 @@
 #include "core/e2ee/key_message.h"
 #include "elements/e2ee/buffer.h"
 #include "elements/e2ee/caps.h"
+#include "elements/e2ee/element.h"
 
 #include <sodium.h>
 
@@ -221,17 +222,8 @@ Result<> load(GstE2eeEncrypt* self, Layer layer) {
   return draw(priv, layer);
 }
 
-void post_error(GstE2eeEncrypt* self, const Error& error) {
-  if (error.code == ErrorCode::kNotFound) {
-    GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", error.message.c_str()), (nullptr));
-  } else {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.message.c_str()), (nullptr));
-  }
-}
-
 bool set_key(GstE2eeEncrypt* self, Layer layer, guint64 kid, guint suite, ByteView key) {
-  const auto* info =
-      suite > G_MAXUINT16 ? nullptr : sotto::sframe::find_suite(static_cast<guint16>(suite));
+  const auto* info = sotto::suite_of(suite);
   if (info == nullptr) {
     GST_WARNING_OBJECT(self, "key refused: unknown cipher suite %u", suite);
     return false;
@@ -253,14 +245,12 @@ void set_key_message(GstE2eeEncrypt* self, Layer layer, const GValue* value) {
     forget(*self->priv, layer);
     return;
   }
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(bytes, &size));
-  const auto message = sotto::e2ee::parse_key_message({data, size});
+  const auto message = sotto::e2ee::parse_key_message(sotto::view_of(bytes));
   if (!message) {
-    post_error(self, message.error());
+    sotto::post_error(GST_ELEMENT(self), message.error());
   } else if (!set_key(self, layer, message->kid, static_cast<guint>(message->suite),
                       message->key.view())) {
-    post_error(self, {ErrorCode::kConflict, "the key was refused"});
+    sotto::post_error(GST_ELEMENT(self), {ErrorCode::kConflict, "the key was refused"});
   }
 }
 
@@ -281,11 +271,8 @@ void set_key_file(GstE2eeEncrypt* self, Layer layer, const GValue* value) {
     }
   }
   if (!running) return;  // Read at the start.
-  if (const auto loaded = load(self, layer); !loaded) post_error(self, loaded.error());
-}
-
-void post(GstE2eeEncrypt* self, GstStructure* structure) {
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
+  if (const auto loaded = load(self, layer); !loaded)
+    sotto::post_error(GST_ELEMENT(self), loaded.error());
 }
 
 void report_missing_key(GstE2eeEncrypt* self) {
@@ -297,7 +284,8 @@ void report_missing_key(GstE2eeEncrypt* self) {
     warn = count != 0 && !std::exchange(self->priv->warned, true);
   }
   if (count == 0) return;
-  post(self, gst_structure_new("key-needed", "dropped", G_TYPE_UINT64, count, nullptr));
+  sotto::post(GST_ELEMENT(self),
+              gst_structure_new("key-needed", "dropped", G_TYPE_UINT64, count, nullptr));
   if (warn) {
     GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No key: no frame passes."),
                         ("set key-file, or a key by set-key"));
@@ -384,8 +372,8 @@ static GstFlowReturn gst_e2ee_encrypt_generate_output(GstBaseTransform* base, Gs
       return GST_FLOW_ERROR;
   }
   if (changed) {
-    post(self, gst_structure_new("key-changed", "kid", G_TYPE_UINT64, kid, "suite", G_TYPE_UINT,
-                                 suite, nullptr));
+    sotto::post(GST_ELEMENT(self), gst_structure_new("key-changed", "kid", G_TYPE_UINT64, kid,
+                                                     "suite", G_TYPE_UINT, suite, nullptr));
   }
   auto sealed = output.take(in.get());
   {
@@ -406,10 +394,7 @@ static GstCaps* gst_e2ee_encrypt_transform_caps(GstBaseTransform* base, GstPadDi
   }
   GstCaps* out =
       direction == GST_PAD_SINK ? sotto::sealed_caps(caps, mode) : sotto::opened_caps(caps);
-  if (filter == nullptr) return out;
-  GstCaps* narrowed = gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST);
-  gst_caps_unref(out);
-  return narrowed;
+  return sotto::narrowed(out, filter);
 }
 
 static gboolean gst_e2ee_encrypt_set_caps(GstBaseTransform* base, GstCaps* in, GstCaps* out) {
@@ -423,15 +408,6 @@ static gboolean gst_e2ee_encrypt_set_caps(GstBaseTransform* base, GstCaps* in, G
   return TRUE;
 }
 
-// Frames change their size: nobody else's pool fits.
-static gboolean gst_e2ee_encrypt_decide_allocation(GstBaseTransform* base, GstQuery* query) {
-  (void)base;
-  while (gst_query_get_n_allocation_pools(query) > 0) {
-    gst_query_remove_nth_allocation_pool(query, 0);
-  }
-  return TRUE;
-}
-
 static gboolean gst_e2ee_encrypt_start(GstBaseTransform* base) {
   auto* self = GST_E2EE_ENCRYPT(base);
   for (const auto layer : {Layer::kOuter, Layer::kInner}) {
@@ -441,7 +417,7 @@ static gboolean gst_e2ee_encrypt_start(GstBaseTransform* base) {
     }
     // Each start draws a KID of its own, so no two share a key.
     if (const auto loaded = load(self, layer); !loaded) {
-      post_error(self, loaded.error());
+      sotto::post_error(GST_ELEMENT(self), loaded.error());
       return FALSE;
     }
   }
@@ -462,17 +438,11 @@ static gboolean gst_e2ee_encrypt_stop(GstBaseTransform* base) {
 }
 
 static gboolean on_set_key(GstE2eeEncrypt* self, guint64 kid, guint suite, GBytes* key) {
-  if (key == nullptr) return FALSE;
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
-  return set_key(self, Layer::kOuter, kid, suite, {data, size}) ? TRUE : FALSE;
+  return set_key(self, Layer::kOuter, kid, suite, sotto::view_of(key)) ? TRUE : FALSE;
 }
 
 static gboolean on_set_second_key(GstE2eeEncrypt* self, guint64 kid, guint suite, GBytes* key) {
-  if (key == nullptr) return FALSE;
-  gsize size = 0;
-  const auto* data = static_cast<const guint8*>(g_bytes_get_data(key, &size));
-  return set_key(self, Layer::kInner, kid, suite, {data, size}) ? TRUE : FALSE;
+  return set_key(self, Layer::kInner, kid, suite, sotto::view_of(key)) ? TRUE : FALSE;
 }
 
 static void on_clear_keys(GstE2eeEncrypt* self) {
@@ -505,12 +475,9 @@ static void gst_e2ee_encrypt_get_property(GObject* object, guint id, GValue* val
     return;
   }
   const std::lock_guard lock(priv->mutex);
-  const auto set_path = [value](const std::string& path) {
-    g_value_set_string(value, path.empty() ? nullptr : path.c_str());
-  };
   switch (id) {
-    case kPropKeyFile: set_path(priv->outer.path); break;
-    case kPropSecondKeyFile: set_path(priv->inner.path); break;
+    case kPropKeyFile: sotto::set_path(value, priv->outer.path); break;
+    case kPropSecondKeyFile: sotto::set_path(value, priv->inner.path); break;
     case kPropCapsMode: g_value_set_enum(value, static_cast<gint>(priv->caps_mode)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -529,34 +496,20 @@ static void gst_e2ee_encrypt_finalize(GObject* object) {
 
 static void install_properties(GObjectClass* object_class) {
   constexpr auto kRead = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  constexpr auto kSecret = static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
-                                                    GST_PARAM_MUTABLE_PLAYING);
   constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY);
-  g_object_class_install_property(
-      object_class, kPropKeyFile,
-      g_param_spec_string(
-          "key-file", "Key file (path)",
-          "File with the key, as `sotto keys new` writes it; read at each start and "
-          "when set while playing",
-          nullptr, kPlaying));
-  g_object_class_install_property(
-      object_class, kPropSecondKeyFile,
-      g_param_spec_string("second-key-file", "Second key file (path)",
-                          "File with an independent key for an inner layer; none: one layer",
-                          nullptr, kPlaying));
-  g_object_class_install_property(
-      object_class, kPropKey,
-      g_param_spec_boxed("key", "Key (CBOR)",
-                         "A key message, [\"sotto/key/v1\", suite, KID, base key] in CBOR; null "
-                         "takes the key away",
-                         G_TYPE_BYTES, kSecret));
-  g_object_class_install_property(
-      object_class, kPropSecondKey,
-      g_param_spec_boxed("second-key", "Second key (CBOR)", "The same for the inner layer",
-                         G_TYPE_BYTES, kSecret));
+  sotto::install_key_file(
+      object_class, kPropKeyFile, "key-file", "Key file (path)",
+      "File with the key, as `sotto keys new` writes it; read at each start and "
+      "when set while playing");
+  sotto::install_key_file(object_class, kPropSecondKeyFile, "second-key-file",
+                          "Second key file (path)",
+                          "File with an independent key for an inner layer; none: one layer");
+  sotto::install_secret(object_class, kPropKey, "key", "Key (CBOR)",
+                        "A key message, [\"sotto/key/v1\", suite, KID, base key] in CBOR; null "
+                        "takes the key away");
+  sotto::install_secret(object_class, kPropSecondKey, "second-key", "Second key (CBOR)",
+                        "The same for the inner layer");
   g_object_class_install_property(
       object_class, kPropCapsMode,
       g_param_spec_enum("caps-mode", "Caps mode",
@@ -580,11 +533,8 @@ static void gst_e2ee_encrypt_class_init(GstE2eeEncryptClass* klass) {
   install_properties(object_class);
   const auto type = G_TYPE_FROM_CLASS(klass);
   constexpr auto kAction = static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
-  g_signal_new_class_handler("set-key", type, kAction, G_CALLBACK(on_set_key), nullptr, nullptr,
-                             nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_BYTES);
-  g_signal_new_class_handler("set-second-key", type, kAction, G_CALLBACK(on_set_second_key),
-                             nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64,
-                             G_TYPE_UINT, G_TYPE_BYTES);
+  sotto::install_key_signal(type, "set-key", G_CALLBACK(on_set_key));
+  sotto::install_key_signal(type, "set-second-key", G_CALLBACK(on_set_second_key));
   g_signal_new_class_handler("clear-keys", type, kAction, G_CALLBACK(on_clear_keys), nullptr,
                              nullptr, nullptr, G_TYPE_NONE, 0);
   auto* base_class = GST_BASE_TRANSFORM_CLASS(klass);
@@ -592,7 +542,7 @@ static void gst_e2ee_encrypt_class_init(GstE2eeEncryptClass* klass) {
   base_class->stop = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_stop);
   base_class->transform_caps = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_transform_caps);
   base_class->set_caps = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_set_caps);
-  base_class->decide_allocation = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_decide_allocation);
+  base_class->decide_allocation = sotto::refuse_pools;
   base_class->generate_output = GST_DEBUG_FUNCPTR(gst_e2ee_encrypt_generate_output);
   auto* element_class = GST_ELEMENT_CLASS(klass);
   gst_element_class_add_static_pad_template(element_class, &sink_template);

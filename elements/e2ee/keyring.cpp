@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/e2ee/keyring.h"
 
+#include "elements/e2ee/element.h"
+
 #include <glib.h>
 
 using sotto::sframe::KeyStore;
@@ -14,13 +16,10 @@ struct Stores {
 };
 
 gboolean add_to(KeyStore& store, guint64 kid, guint suite, GBytes* key) {
-  const auto* info =
-      suite > G_MAXUINT16 ? nullptr : sotto::sframe::find_suite(static_cast<guint16>(suite));
-  if (info == nullptr || key == nullptr) return FALSE;
-  gsize size = 0;
-  const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(key, &size));
-  return store.add(info->suite, kid, sotto::sframe::kExactKid, {data, size}).has_value() ? TRUE
-                                                                                         : FALSE;
+  const auto* info = sotto::suite_of(suite);
+  if (info == nullptr) return FALSE;
+  const auto added = store.add(info->suite, kid, sotto::sframe::kExactKid, sotto::view_of(key));
+  return added ? TRUE : FALSE;
 }
 
 }  // namespace
@@ -62,11 +61,8 @@ static void sotto_keyring_class_init(SottoKeyringClass* klass) {
   G_OBJECT_CLASS(klass)->finalize = sotto_keyring_finalize;
   const auto type = G_TYPE_FROM_CLASS(klass);
   constexpr auto kAction = static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
-  g_signal_new_class_handler("add-key", type, kAction, G_CALLBACK(on_add_key), nullptr, nullptr,
-                             nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64, G_TYPE_UINT, G_TYPE_BYTES);
-  g_signal_new_class_handler("add-second-key", type, kAction, G_CALLBACK(on_add_second_key),
-                             nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 3, G_TYPE_UINT64,
-                             G_TYPE_UINT, G_TYPE_BYTES);
+  sotto::install_key_signal(type, "add-key", G_CALLBACK(on_add_key));
+  sotto::install_key_signal(type, "add-second-key", G_CALLBACK(on_add_second_key));
   g_signal_new_class_handler("remove-key", type, kAction, G_CALLBACK(on_remove_key), nullptr,
                              nullptr, nullptr, G_TYPE_BOOLEAN, 1, G_TYPE_UINT64);
   g_signal_new_class_handler("destroy", type, kAction, G_CALLBACK(on_destroy), nullptr, nullptr,
