@@ -25,7 +25,10 @@ function bounded(promise, ms, what) {
   return Promise.race([promise, bound]).finally(() => clearTimeout(timer));
 }
 
-const comment = (text) => String(text).split('\n').forEach((line) => console.log(`# ${line}`));
+const lines = (text) => String(text).split('\n').map((line) => `# ${line}`).join('\n');
+const comment = (text) => console.log(lines(text));
+/** What went wrong goes to standard error: that is what a test runner shows of a failed suite. */
+const complain = (text) => console.error(lines(text));
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
@@ -59,8 +62,8 @@ for (const [index, [title, run]] of chosen.entries()) {
   } catch (error) {
     failed += 1;
     console.log(`not ok ${index + 1} - ${title}`);
-    comment(error.stack ?? error);
-    await bounded(fixture.explain(title, comment), 20_000, 'the explanation').catch(comment);
+    complain(error.stack ?? error);
+    await bounded(fixture.explain(title, complain), 20_000, 'the explanation').catch(complain);
   }
   await fixture.closePages();
   comment(`${((Date.now() - started) / 1000).toFixed(1)} s`);

@@ -80,6 +80,7 @@ async function echo(fixture, build, transport) {
   await page.evaluate(() => client.handle.hangup());
   await reaches(page, 'cleanup');
   await page.evaluate(() => client.end());
+  await reaches(page, 'destroyed');
 }
 
 export const tests = {

@@ -45,9 +45,11 @@ export class Fixture {
     page.setDefaultTimeout(PAGE_BOUND_MS);
     if (this.#suite.browser !== 'firefox') await page.setViewport({ width, height });
     page.messages = [];
+    // This test's own list: what a page says while it is being closed is not the next test's error.
+    const errors = this.#errors;
     const note = (text) => {
       page.messages.push(text);
-      this.#errors.push(text);
+      errors.push(text);
     };
     page.on('console', (message) => {
       if (message.type() === 'error') note(`${message.text()} (${message.location()?.url ?? ''})`);
