@@ -2,81 +2,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/e2ee/key_message.h"
 
+#include "core/base/cbor.h"
 #include "core/sframe/key_schedule.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
 
 namespace sotto::e2ee {
 namespace {
 
 constexpr std::string_view kLabel = "sotto/key/v1";
-enum Major : std::uint8_t { kUnsigned = 0, kBytes = 2, kText = 3, kArray = 4 };
-
-struct Head {
-  std::array<std::uint8_t, 9> bytes{};
-  std::size_t size = 0;
-  ByteView view() const { return {bytes.data(), size}; }
-};
-
-/// Type and number in the shortest form.
-Head head(Major major, std::uint64_t number) {
-  Head out;
-  const auto first = [&](unsigned low) {
-    out.bytes[out.size++] = static_cast<std::uint8_t>((static_cast<unsigned>(major) << 5U) | low);
-  };
-  if (number < 24) {
-    first(static_cast<unsigned>(number));
-    return out;
-  }
-  unsigned log = 0;  // The number takes 2^log bytes.
-  while (log < 3 && (number >> (8U << log)) != 0) ++log;
-  first(24 + log);
-  for (int shift = (8 << log) - 8; shift >= 0; shift -= 8) {
-    out.bytes[out.size++] = static_cast<std::uint8_t>(number >> shift);
-  }
-  return out;
-}
-
-class Reader {
- public:
-  explicit Reader(ByteView bytes) : bytes_(bytes) {}
-  std::optional<std::uint64_t> number(Major major) {
-    if (bytes_.empty() || bytes_[0] >> 5U != major) return std::nullopt;
-    const unsigned low = bytes_[0] & 0x1FU;
-    std::uint64_t value = low;
-    std::size_t size = 1;
-    if (low >= 24) {
-      if (low > 27) return std::nullopt;
-      size += 1UL << (low - 24);
-      if (bytes_.size() < size) return std::nullopt;
-      value = 0;
-      for (std::size_t i = 1; i < size; ++i) value = (value << 8U) | bytes_[i];
-    }
-    if (head(major, value).size != size) return std::nullopt;  // Not the shortest form.
-    bytes_ = bytes_.subspan(size);
-    return value;
-  }
-  std::optional<ByteView> string(Major major) {
-    const auto size = number(major);
-    if (!size || *size > bytes_.size()) return std::nullopt;
-    const auto out = bytes_.first(static_cast<std::size_t>(*size));
-    bytes_ = bytes_.subspan(out.size());
-    return out;
-  }
-  bool at_end() const { return bytes_.empty(); }
-
- private:
-  ByteView bytes_;
-};
-
 }  // namespace
 
 Secret print(const KeyMessage& message) {
-  const Head heads[] = {head(kArray, 4), head(kText, kLabel.size()),
-                        head(kUnsigned, static_cast<std::uint16_t>(message.suite)),
-                        head(kUnsigned, message.kid), head(kBytes, message.key.size())};
+  using cbor::head;
+  using cbor::Major;
+  const cbor::Head heads[] = {head(Major::kArray, 4), head(Major::kText, kLabel.size()),
+                              head(Major::kUnsigned, static_cast<std::uint16_t>(message.suite)),
+                              head(Major::kUnsigned, message.kid),
+                              head(Major::kBytes, message.key.size())};
   std::size_t size = kLabel.size() + message.key.size();
   for (const auto& each : heads) size += each.size;
   Secret out(size);
@@ -91,14 +34,12 @@ Secret print(const KeyMessage& message) {
 }
 
 Result<KeyMessage> parse_key_message(ByteView bytes) {
-  Reader reader(bytes);
-  const auto count = reader.number(kArray);
-  const auto label = reader.string(kText);
-  const auto suite = reader.number(kUnsigned);
-  const auto kid = reader.number(kUnsigned);
-  const auto key = reader.string(kBytes);
-  if (count != 4U || !label || as_text(*label) != kLabel || !suite || !kid || !key ||
-      !reader.at_end()) {
+  cbor::Reader reader(bytes);
+  const bool ours = reader.labelled(4, kLabel);
+  const auto suite = reader.number();
+  const auto kid = reader.number();
+  const auto key = reader.bytes(bytes.size());
+  if (!ours || !suite || !kid || !key || !reader.at_end()) {
     return fail(ErrorCode::kParse, "not a key message");
   }
   const auto* info =
