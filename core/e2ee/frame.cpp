@@ -59,7 +59,39 @@ void each_parameter_set(Codec codec, ByteView frame, Each each) {
   }
 }
 
+/// The ciphertext within a sealed frame, and what it is authenticated with. `scratch` holds what
+/// had to be unescaped.
+std::optional<Split> locate(Codec codec, ByteView sealed, Bytes& scratch) {
+  if (sealed.size() > kMaxFrameBytes + kMaxFrameBytes / 2) return std::nullopt;
+  if (!has_nal_units(codec)) return split(codec, sealed);
+  NalReader reader(sealed);
+  while (!reader.rest().empty() && is_passed_over(codec, reader.rest())) (void)reader.next();
+  // All that is left: a start code in it makes unescape() fail, so nothing can follow that would
+  // not be authenticated.
+  auto unit = reader.rest();
+  while (!unit.empty() && unit.back() == 0) unit = unit.first(unit.size() - 1);
+  const auto shim = shim_of_unit(codec, unit);
+  if (!shim) return std::nullopt;
+  auto body = unit.subspan(shim->size);
+  if (has_emulation(body)) {
+    grow(scratch, body.size());
+    const auto size = unescape(body, scratch.data());
+    if (!size) return std::nullopt;
+    body = ByteView(scratch).first(*size);
+  }
+  if (body.empty() || body.back() != kNalEnd) return std::nullopt;
+  return Split{*shim, body.first(body.size() - 1)};
+}
+
 }  // namespace
+
+std::optional<Outside> look_at(Codec codec, ByteView sealed, Bytes& scratch) {
+  const auto found = locate(codec, sealed, scratch);
+  if (!found) return std::nullopt;
+  const auto header = sframe::parse_header(found->ciphertext);
+  if (!header) return std::nullopt;
+  return Outside{header->header.kid, found->shim.keyframe};
+}
 
 bool is_dtx(Codec codec, ByteView frame) {
   return codec == Codec::kOpus && frame.size() <= kMaxDtx;
@@ -150,35 +182,9 @@ FrameOpener::FrameOpener(Codec codec, std::shared_ptr<sframe::KeyStore> outer,
 
 FrameOpener::Opened FrameOpener::open(ByteView sealed, Output& output) {
   Opened opened;
-  if (sealed.size() > kMaxFrameBytes + kMaxFrameBytes / 2) return opened;
-  Shim shim;
-  ByteView body;
-  if (has_nal_units(codec_)) {
-    NalReader reader(sealed);
-    while (!reader.rest().empty() && is_passed_over(codec_, reader.rest())) (void)reader.next();
-    // All that is left: a start code in it makes unescape() fail, so nothing can follow that would
-    // not be authenticated.
-    auto unit = reader.rest();
-    while (!unit.empty() && unit.back() == 0) unit = unit.first(unit.size() - 1);
-    const auto found = shim_of_unit(codec_, unit);
-    if (!found) return opened;
-    shim = *found;
-    const auto escaped = unit.subspan(shim.size);
-    body = escaped;
-    if (has_emulation(escaped)) {
-      grow(body_, escaped.size());
-      const auto size = unescape(escaped, body_.data());
-      if (!size) return opened;
-      body = ByteView(body_).first(*size);
-    }
-    if (body.empty() || body.back() != kNalEnd) return opened;
-    body = body.first(body.size() - 1);
-  } else {
-    const auto found = split(codec_, sealed);
-    if (!found) return opened;
-    shim = found->shim;
-    body = found->ciphertext;
-  }
+  const auto found = locate(codec_, sealed, body_);
+  if (!found) return opened;
+  const auto& [shim, body] = *found;
   opened.keyframe = shim.keyframe;
 
   std::size_t written = 0;

@@ -33,6 +33,14 @@ class Output {
 /// A pause in discontinuous transmission: nothing to seal, and payloaders know it by its size only.
 bool is_dtx(Codec codec, ByteView frame);
 
+/// What anybody can tell of a sealed frame: nothing of it is authenticated.
+struct Outside {
+  std::uint64_t kid = 0;  ///< Of the outer layer.
+  bool keyframe = false;  ///< By the shim; true for sound.
+};
+/// Nothing when it is no sealed frame of this codec. `scratch` is memory to be used again.
+std::optional<Outside> look_at(Codec codec, ByteView sealed, Bytes& scratch);
+
 /// Not for two threads at once.
 class FrameSealer {
  public:

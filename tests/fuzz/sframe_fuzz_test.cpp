@@ -6,59 +6,17 @@
 #include "core/e2ee/key_message.h"
 #include "core/e2ee/nal.h"
 #include "tests/core/e2ee/support.h"
+#include "tests/fuzz/mutator.h"
 
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <random>
 
 namespace sotto::e2ee {
 namespace {
 
 using sframe::Verdict;
 
-int runs() {
-  const char* wanted = std::getenv("SOTTO_FUZZ_RUNS");
-  return wanted == nullptr ? 20000 : std::atoi(wanted);
-}
-
-class Mutator {
- public:
-  std::size_t below(std::size_t bound) {
-    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
-  }
-  std::uint8_t byte() {
-    // Bytes that mean something to start codes, OBUs and headers come often.
-    constexpr std::uint8_t kLikely[] = {0, 0, 1, 3, 0x65, 0x41, 0x80, 0xFF, 0x0A, 0x32, 0x12, 0x7F};
-    return below(2) == 0 ? kLikely[below(std::size(kLikely))]
-                         : static_cast<std::uint8_t>(below(256));
-  }
-  void mutate(Bytes& bytes) {
-    const auto at = [&](std::size_t i) { return bytes.begin() + static_cast<std::ptrdiff_t>(i); };
-    if (bytes.empty()) {
-      bytes.push_back(byte());
-      return;
-    }
-    const auto i = below(bytes.size());
-    switch (below(6)) {
-      case 0: bytes[i] = byte(); break;
-      case 1: bytes[i] = static_cast<std::uint8_t>(bytes[i] ^ (1U << below(8))); break;
-      case 2: bytes.erase(at(i), at(std::min(bytes.size(), i + 1 + below(20)))); break;
-      case 3: bytes.insert(at(i), 1 + below(4), byte()); break;
-      case 4: bytes.resize(i); break;
-      default: {
-        const Bytes part(at(i), at(std::min(bytes.size(), i + 1 + below(30))));
-        bytes.insert(at(below(bytes.size())), part.begin(), part.end());
-      }
-    }
-  }
-  void mutate_some(Bytes& bytes) {
-    for (auto n = 1 + below(4); n > 0; --n) mutate(bytes);
-  }
-
- private:
-  std::mt19937 random_{20261122};
-};
+using fuzz::Mutator;
+using fuzz::runs;
 
 TEST(SframeFuzz, Headers) {
   Mutator mutator;
