@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Registration of every element, and nothing else.
+#include "elements/av1/gstav1depay.h"
+#include "elements/av1/gstav1pay.h"
 #include "elements/e2ee/gste2eedecrypt.h"
 #include "elements/e2ee/gste2eeencrypt.h"
 #include "elements/whep/gstwhepsrc.h"
@@ -16,6 +18,8 @@ gboolean plugin_init(GstPlugin* plugin) {
   registered &= GST_ELEMENT_REGISTER(whep_src, plugin);
   registered &= GST_ELEMENT_REGISTER(e2ee_encrypt, plugin);
   registered &= GST_ELEMENT_REGISTER(e2ee_decrypt, plugin);
+  registered &= GST_ELEMENT_REGISTER(sotto_rtpav1pay, plugin);
+  registered &= GST_ELEMENT_REGISTER(sotto_rtpav1depay, plugin);
   return registered;
 }
 

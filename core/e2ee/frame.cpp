@@ -4,6 +4,7 @@
 
 #include "core/e2ee/nal.h"
 #include "core/e2ee/shim.h"
+#include "core/rtc/av1/obu.h"
 
 #include <sodium.h>
 
@@ -128,12 +129,12 @@ Verdict FrameSealer::seal(ByteView frame, Output& output) {
   const auto size = outer_->sealed_size(plaintext.size());
 
   if (!has_nal_units(codec_)) {
-    const auto length = codec_ == Codec::kAv1 ? leb128(size) : Leb128{};
+    const auto length = codec_ == Codec::kAv1 ? rtc::av1::leb128(size) : rtc::av1::Leb128{};
     const auto total = shim->size + length.size + size;
     const auto out = output.reserve(total);
     if (out.size() < total) return Verdict::kMalformed;
     auto* at = put(shim->view(), out.data());
-    at = put({length.bytes.data(), length.size}, at);
+    at = put(length.view(), at);
     const auto verdict = outer_->seal(plaintext, shim->view(), {at, size}, written);
     if (verdict == Verdict::kOk) output.commit(total);
     return verdict;

@@ -3,11 +3,16 @@
 #include "core/e2ee/shim.h"
 
 #include "core/e2ee/nal.h"
+#include "core/rtc/av1/obu.h"
 
 #include <algorithm>
 
 namespace sotto::e2ee {
 namespace {
+
+using rtc::av1::kObuHasExtension;
+using rtc::av1::kObuHasSize;
+using rtc::av1::read_leb128;
 
 // rtpvp8pay decodes up to 16 bits behind the frame's own header; zeros read as one partition.
 constexpr std::size_t kVp8Zeros = 4;
@@ -27,8 +32,6 @@ constexpr NalShim kH265Delta = {0x02, 0x01, 0xD0};
 
 constexpr std::uint8_t kObuSequence = 0x0A;  // Type 1, with its size.
 constexpr std::uint8_t kObuFrame = 0x32;     // Type 6, with its size.
-constexpr std::uint8_t kObuHasSize = 0x02;
-constexpr std::uint8_t kObuExtension = 0x04;
 
 Shim make_shim(ByteView bytes, bool keyframe) {
   Shim shim;
@@ -88,20 +91,6 @@ std::optional<Shim> nal(Codec codec, ByteView frame) {
   return nal_shim(codec, false);
 }
 
-struct ReadSize {
-  std::size_t value;
-  std::size_t bytes;
-};
-
-std::optional<ReadSize> read_leb128(ByteView bytes) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < 8 && i < bytes.size(); ++i) {
-    value |= static_cast<std::size_t>(bytes[i] & 0x7FU) << (7 * i);
-    if ((bytes[i] & 0x80U) == 0) return ReadSize{value, i + 1};
-  }
-  return std::nullopt;
-}
-
 std::optional<Shim> av1(ByteView unit) {
   if (unit.empty()) return std::nullopt;
   bool key = false;
@@ -109,7 +98,7 @@ std::optional<Shim> av1(ByteView unit) {
     const auto header = unit[0];
     if ((header & 0x80U) != 0) return std::nullopt;  // obu_forbidden_bit
     key = key || ((header >> 3U) & 0x0FU) == 1;
-    const std::size_t before = (header & kObuExtension) != 0 ? 2 : 1;
+    const std::size_t before = (header & kObuHasExtension) != 0 ? 2 : 1;
     if ((header & kObuHasSize) == 0) break;  // The last, to the end.
     if (unit.size() < before) return std::nullopt;
     const auto size = read_leb128(unit.subspan(before));
@@ -204,16 +193,6 @@ std::optional<Shim> shim_of_unit(Codec codec, ByteView unit) {
     if (std::equal(shim.view().begin(), shim.view().end(), unit.begin())) return shim;
   }
   return std::nullopt;
-}
-
-Leb128 leb128(std::size_t number) {
-  Leb128 out;
-  do {
-    const auto low = static_cast<std::uint8_t>(number & 0x7FU);
-    number >>= 7U;
-    out.bytes[out.size++] = static_cast<std::uint8_t>(low | (number != 0 ? 0x80U : 0U));
-  } while (number != 0);
-  return out;
 }
 
 }  // namespace sotto::e2ee

@@ -46,11 +46,4 @@ std::optional<Split> split(Codec codec, ByteView sealed);
 /// The shim that the one sealed NAL unit of an access unit begins with.
 std::optional<Shim> shim_of_unit(Codec codec, ByteView unit);
 
-/// LEB128 in its shortest form (AV1, 4.10.5).
-struct Leb128 {
-  std::array<std::uint8_t, 8> bytes{};
-  std::size_t size = 0;
-};
-Leb128 leb128(std::size_t number);
-
 }  // namespace sotto::e2ee

@@ -56,7 +56,7 @@ enum : guint {
 
 constexpr guint kDefaultLatency = 40;
 constexpr const char* kDefaultAudio = "OPUS";
-constexpr const char* kDefaultVideo = "VP8,H264,VP9";
+constexpr const char* kDefaultVideo = "VP8,H264,VP9,AV1";
 constexpr std::size_t kMaxPads = 16;
 
 GstStaticPadTemplate audio_template = GST_STATIC_PAD_TEMPLATE(
@@ -84,6 +84,7 @@ constexpr KnownCodec kKnown[] = {
      "level-asymmetry-allowed=(string)1",
      "rtph264depay"},
     {"H265", true, 104, 90000, "", "rtph265depay"},
+    {"AV1", true, 106, 90000, "", "sotto-rtpav1depay"},
     {"OPUS", false, 111, 48000,
      ", encoding-params=(string)2, minptime=(string)10, "
      "useinbandfec=(string)1",
@@ -463,7 +464,7 @@ static void gst_whep_src_class_init(GstWhepSrcClass* klass) {
   g_object_class_install_property(
       object_class, kPropVideoCodecs,
       g_param_spec_string("video-codecs", "Video codecs",
-                          "Offered, best first, of VP8, VP9, H264, H265; none for no video",
+                          "Offered, best first, of VP8, VP9, H264, H265, AV1; none for no video",
                           kDefaultVideo, kReady));
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_whep_src_change_state);

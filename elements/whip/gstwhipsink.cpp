@@ -70,6 +70,7 @@ GstStaticPadTemplate video_template = GST_STATIC_PAD_TEMPLATE(
     GST_STATIC_CAPS("video/x-vp8; video/x-vp9; "
                     "video/x-h264, stream-format=(string){ byte-stream, avc }, "
                     "alignment=(string){ au, nal }; "
+                    "video/x-av1, stream-format=(string)obu-stream, alignment=(string)tu; "
                     "application/x-rtp, media=(string)video, clock-rate=(int)90000, "
                     "encoding-name=(string){ VP8, VP9, H264, H265, AV1 }"));
 
@@ -127,6 +128,7 @@ const char* payloader_of(const std::string& format) {
   if (format == "video/x-vp8") return "rtpvp8pay";
   if (format == "video/x-vp9") return "rtpvp9pay";
   if (format == "video/x-h264") return "rtph264pay";
+  if (format == "video/x-av1") return "sotto-rtpav1pay";
   if (format == "audio/x-opus") return "rtpopuspay";
   return nullptr;
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Sealed streams of real encoders through stock payloaders: every frame authentic, every byte the
-// same.
+// Sealed streams of real encoders through stock payloaders, and ours for AV1: every frame
+// authentic, every byte the same.
 #include "tests/elements/e2ee/support.h"
 
 #include <string>
@@ -136,9 +136,8 @@ const Way kWays[] = {
      "option-string=slices=4:aud=1",
      "rtph265pay mtu=1200 aggregate-mode=zero-latency config-interval=-1 ! rtph265depay", 90},
     {"opus", "SOUND opusenc", "rtpopuspay ! rtpopusdepay", 100},
-    {"av1_without_rtp",
-     "PICTURE av1enc cpu-used=8 usage-profile=realtime keyframe-max-dist=20 ! av1parse", "queue",
-     90},
+    {"av1", "PICTURE av1enc cpu-used=8 usage-profile=realtime keyframe-max-dist=20 ! av1parse",
+     "sotto-rtpav1pay mtu=1200 ! sotto-rtpav1depay", 90},
 };
 
 std::vector<Way> ways() {

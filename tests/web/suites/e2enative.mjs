@@ -23,6 +23,7 @@ const ENCODERS = {
   'video/vp9': 'vp9enc deadline=1 cpu-used=8 keyframe-max-dist=100 target-bitrate=300000',
   'video/h264': 'x264enc tune=zerolatency speed-preset=ultrafast key-int-max=100 bitrate=300 byte-stream=true '
     + '! video/x-h264,profile=constrained-baseline,stream-format=byte-stream,alignment=au',
+  'video/av1': 'av1enc usage-profile=realtime cpu-used=8 keyframe-max-dist=100 target-bitrate=300 ! av1parse',
 };
 const TYPES = Object.keys(ENCODERS);
 const TWO_LAYERS = 'video/vp9'; // The others have one.
@@ -89,7 +90,7 @@ async function fromNative(fixture, type) {
   const other = newKey(`${name}-other`, { layers });
   const [video, audio] = [frameFolder(`${name}-video`), frameFolder(`${name}-audio`)];
   const sender = launch(fixture, name, `
-    videotestsrc is-live=true pattern=ball ! video/x-raw,width=192,height=144,framerate=${RATE}/1 ! ${ENCODERS[type]} ! tee name=v
+    videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=192,height=144,framerate=${RATE}/1 ! ${ENCODERS[type]} ! tee name=v
     v. ! queue ! e2ee-encrypt ${key.properties} ! whip.video_0
     v. ! queue ! multifilesink async=false sync=false location=${video}/%06d
     audiotestsrc is-live=true wave=pink-noise samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=2 ! opusenc ! tee name=a
@@ -159,6 +160,6 @@ async function until(holds, process) {
 }
 
 export const tests = {
-  'from gst-launch to a browser: VP8, VP9, H.264 and Opus': (fixture) => Promise.all(TYPES.map((type) => fromNative(fixture, type))),
-  'from a browser to gst-launch: VP8, VP9, H.264 and Opus': (fixture) => Promise.all(TYPES.map((type) => toNative(fixture, type))),
+  'from gst-launch to a browser: VP8, VP9, H.264, AV1 and Opus': (fixture) => Promise.all(TYPES.map((type) => fromNative(fixture, type))),
+  'from a browser to gst-launch: VP8, VP9, H.264, AV1 and Opus': (fixture) => Promise.all(TYPES.map((type) => toNative(fixture, type))),
 };
