@@ -66,6 +66,7 @@ class Process : public Server {
     auto proxies = TrustedProxies::parse(config_.http.trusted_proxies);
     if (!proxies) return tl::unexpected(proxies.error());
     router_->set_trusted_proxies(*std::move(proxies));
+    router_->set_page_origins(config_.http.page_origins);
     router_->set_observer([this](const std::string& route, const std::string& method, int status) {
       metrics_->count("sotto_http_requests_total", "Answers by route, method and status.",
                       {{"route", route}, {"method", method}, {"status", std::to_string(status)}});
@@ -113,6 +114,7 @@ class Process : public Server {
       if (auto shown = tls_->use(fresh.http); !shown) return tl::unexpected(shown.error());
     }
     router_->set_trusted_proxies(*std::move(proxies));
+    router_->set_page_origins(fresh.http.page_origins);
     config_ = std::move(fresh);
     events_.publish("config.reloaded", {{"waiting", waiting}});
     return waiting;

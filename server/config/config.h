@@ -25,7 +25,8 @@ struct HttpConfig {
   std::vector<std::string>
       names;  ///< Host names and addresses for the made certificate, beside the machine's own.
   std::vector<std::string> trusted_proxies;
-  std::string web_root;  ///< Empty: the files embedded in the program.
+  std::string web_root;                   ///< Empty: the files embedded in the program.
+  std::vector<std::string> page_origins;  ///< Whose pages may use the API, beside our own.
 };
 
 struct RtcConfig {

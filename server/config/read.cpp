@@ -212,6 +212,15 @@ void check_ids(const std::vector<Item>& items, const char* list, std::set<std::s
   }
 }
 
+/// As browsers write one: no path, no capitals, and neither "*" nor "null", which name anybody.
+bool is_origin(std::string_view text) {
+  const std::size_t host = text.rfind("https://", 0) == 0  ? 8
+                           : text.rfind("http://", 0) == 0 ? 7
+                                                           : text.size();
+  return host < text.size() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]",
+                                                      host) == std::string_view::npos;
+}
+
 /// What concerns more than one key.
 void check_whole(const Config& config, Reader& reader) {
   if (config.rtc.min_port > config.rtc.max_port) {
@@ -237,6 +246,12 @@ void check_whole(const Config& config, Reader& reader) {
   }
   if (const auto proxies = TrustedProxies::parse(config.http.trusted_proxies); !proxies) {
     reader.add(0, "http.trusted_proxies: " + proxies.error().message);
+  }
+  for (const auto& origin : config.http.page_origins) {
+    if (!is_origin(origin)) {
+      reader.add(0, "http.page_origins: \"" + origin +
+                        "\" is no origin; write it as in https://pages.example.org");
+    }
   }
   std::set<std::string> taken;
   check_ids(config.cameras, "cameras", taken, reader);

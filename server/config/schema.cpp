@@ -26,6 +26,7 @@ void describe_http(HttpConfig& c, ConfigVisitor& v) {
   v.texts("names", c.names);
   v.texts("trusted_proxies", c.trusted_proxies);
   v.text("web_root", c.web_root);
+  v.texts("page_origins", c.page_origins);
 }
 
 void describe_rtc(RtcConfig& c, ConfigVisitor& v) {

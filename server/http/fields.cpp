@@ -11,11 +11,7 @@ namespace {
 
 constexpr std::string_view kBearerProtocol = "sotto.bearer.";
 
-/// Pages load nothing from elsewhere and are framed by nobody else; the camera and microphone are
-/// for our own pages.
-constexpr const char* kContentSecurityPolicy =
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+/// The camera and microphone are for our own pages.
 constexpr const char* kPermissionsPolicy =
     "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
 
@@ -67,7 +63,7 @@ std::string bearer_token(const HttpRequest& request) {
   return {};
 }
 
-void add_standard_fields(HttpResponse& response, bool cors) {
+void add_standard_fields(HttpResponse& response, const std::string& origin) {
   const auto set = [&response](const char* name, const char* value) {
     if (response.headers.find(name) == response.headers.end())
       response.headers.emplace(name, value);
@@ -79,8 +75,9 @@ void add_standard_fields(HttpResponse& response, bool cors) {
     set("Content-Security-Policy", kContentSecurityPolicy);
     set("Permissions-Policy", kPermissionsPolicy);
   }
-  if (cors) {
-    set("Access-Control-Allow-Origin", "*");
+  if (!origin.empty()) {
+    set("Access-Control-Allow-Origin", origin.c_str());
+    if (origin != "*") set("Vary", "Origin");
     set("Access-Control-Expose-Headers",
         "Location, Link, ETag, Accept-Patch, Retry-After, WWW-Authenticate");
   }

@@ -18,6 +18,7 @@ namespace {
 /// What is read of a request that is refused anyway, so that its answer arrives.
 constexpr std::size_t kRefusedBody = 64U << 10U;
 constexpr std::size_t kMaxHeaders = 100;
+constexpr std::string_view kApi = "/v1/";
 constexpr std::size_t kMaxTokenBytes = 4096;
 constexpr const char* kPreflightSeconds = "86400";
 
@@ -46,7 +47,7 @@ struct SoupRouter::Pending {
   HttpRequest request;
   std::shared_ptr<const Route> route;
   bool websocket = false;
-  bool cors = false;
+  std::string origin;  // Whose pages may read the answer: "*", one, or nobody's.
   bool answered = false;
   bool has_token = false;
   std::string token_error;
@@ -251,12 +252,20 @@ void SoupRouter::got_headers(Listener listener, SoupServerMessage* message) {
     if (socket_wanted && match.route == nullptr) {
       match = table_.find(listener, pending->request.method, pending->request.path);
     }
-    pending->cors = match.cors;
+    const std::string_view origin = pending->request.header("Origin");
+    if (match.cors) {
+      pending->origin = "*";
+    } else if (listener == Listener::kMain && pending->request.path.rfind(kApi, 0) == 0 &&
+               std::find(page_origins_.begin(), page_origins_.end(), origin) !=
+                   page_origins_.end()) {
+      pending->origin = origin;
+    }
     pending->websocket = match.route != nullptr && match.route->method == RouteTable::kSocketMethod;
     pending->route = match.route;
     pending->request.params = match.params;
     std::erase(match.allowed, RouteTable::kSocketMethod);
-    const bool preflight = pending->request.method == "OPTIONS" && match.cors &&
+    const bool preflight = pending->request.method == "OPTIONS" && !match.allowed.empty() &&
+                           !pending->origin.empty() &&
                            !pending->request.header("Access-Control-Request-Method").empty();
     if (preflight) {
       refused = HttpResponse::empty(204);
@@ -490,7 +499,7 @@ void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
   Pending* pending = Pending::of(message);
   if (pending == nullptr || pending->answered) return;
   pending->answered = true;
-  add_standard_fields(response, pending->cors);
+  add_standard_fields(response, pending->origin);
   if (Connection* connection = Connections::of(pending->socket)) {
     connection->expect_within(connections_.limits().write_deadline, "reading the answer");
   }
@@ -526,7 +535,7 @@ void SoupRouter::respond(SoupServerMessage* message, HttpResponse response) {
 void SoupRouter::reject_unread(SoupServerMessage* message, HttpResponse response) {
   Pending* pending = Pending::of(message);
   if (pending == nullptr) return;
-  if (!pending->answered) add_standard_fields(response, pending->cors);
+  if (!pending->answered) add_standard_fields(response, pending->origin);
   // An answer that libsoup already holds would be sent after a body we do not want to read.
   [[maybe_unused]] g_autoptr(SoupServerMessage) kept = SOUP_SERVER_MESSAGE(g_object_ref(message));
   g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);

@@ -46,6 +46,8 @@ class SoupRouter : public Router {
   bool serves(Listener listener) const { return table_.has(listener); }
 
   void set_trusted_proxies(TrustedProxies proxies) { proxies_ = std::move(proxies); }
+  /// Whose pages may use the API, beside our own: `https://host:port`, as browsers write it.
+  void set_page_origins(std::vector<std::string> origins) { page_origins_ = std::move(origins); }
   /// For HTTPS listeners, now and for every connection from now on.
   void set_certificate(GTlsCertificate* certificate);
 
@@ -96,6 +98,7 @@ class SoupRouter : public Router {
   RouterLimits limits_;
   Connections connections_;
   TrustedProxies proxies_;
+  std::vector<std::string> page_origins_;
   RouteTable table_;
   std::map<Listener, std::unique_ptr<Server>> servers_;
   std::vector<Bound> bound_;

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: The sotto authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Turns the files of web/ into a C++ source, so that the program serves its pages from anywhere."""
+"""Turns the bundle of web/ into a C++ source, so that the program serves its pages from anywhere."""
 
 import hashlib
 import pathlib
 import sys
 
-SERVED = {".html", ".js", ".mjs", ".css", ".svg", ".png", ".ico", ".webmanifest", ".json", ".woff2",
-          ".txt"}
+import bundle
+
 LINE = 100  # Bytes of a file per line of source.
 
 
@@ -20,13 +20,8 @@ def literal(data: bytes) -> str:
 
 def main() -> None:
     output, depfile, root = (pathlib.Path(argument) for argument in sys.argv[1:4])
-    files = sorted(path for path in root.rglob("*")
-                   if path.is_file() and path.suffix in SERVED
-                   and not any(part.startswith(".") for part in path.relative_to(root).parts))
     entries = []
-    for path in files:
-        data = path.read_bytes()
-        name = path.relative_to(root).as_posix()
+    for name, data in bundle.bundle(root).items():
         etag = hashlib.sha256(data).hexdigest()[:32]
         entries.append(f'{{"{name}", "{etag}", std::string_view({literal(data)}, {len(data)})}},')
     output.write_text("""// Made by embed.py from web/.
@@ -44,7 +39,8 @@ std::span<const EmbeddedFile> embedded_files() { return kFiles; }
 }  // namespace sotto::server
 """ % (len(entries), "\n".join(entries)))
     # Folders are inputs too: a new file changes its folder.
-    inputs = [root, *(path for path in root.rglob("*") if path.is_dir()), *files]
+    inputs = [root, *(path for path in root.rglob("*") if path.is_dir()), *bundle.sources(root),
+              pathlib.Path(bundle.__file__)]
     depfile.write_text(f"{output}: " + " ".join(str(path).replace(" ", "\\ ") for path in inputs)
                        + "\n")
 

@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "server/base/files.h"
 #include "server/config/config.h"
+#include "server/http/fields.h"
 #include "server/http/router.h"
 #include "server/pages/embedded.h"
 
@@ -79,6 +80,19 @@ std::optional<Page> from_disk(const std::filesystem::path& root, const std::stri
   return Page{*std::move(content), to_hex(hash)};
 }
 
+/// The policy of a page: its import map is the one script that stands in the page itself.
+std::string policy_of(std::string_view page) {
+  constexpr std::string_view kOpen = "<script type=\"importmap\">";
+  std::string policy(kContentSecurityPolicy);
+  const auto open = page.find(kOpen);
+  const auto close = page.find("</script>", open);
+  if (open == std::string_view::npos || close == std::string_view::npos) return policy;
+  const std::string_view map = page.substr(open + kOpen.size(), close - open - kOpen.size());
+  std::array<std::uint8_t, crypto_hash_sha256_BYTES> hash{};
+  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(map.data()), map.size());
+  return policy + "; script-src 'self' 'sha256-" + to_base64(hash) + "'";
+}
+
 }  // namespace
 
 PagesFeature::PagesFeature(Context& context) {
@@ -102,6 +116,9 @@ PagesFeature::PagesFeature(Context& context) {
                           .content_type = std::string(type),
                           .body = std::move(page->content),
                           .headers = {{"ETag", etag}, {"Cache-Control", "no-cache"}}};
+    if (type.rfind("text/html", 0) == 0) {
+      response.headers.emplace("Content-Security-Policy", policy_of(response.body));
+    }
     if (request.header("If-None-Match").find(etag) != std::string_view::npos) {
       response.status = 304;
       response.body.clear();

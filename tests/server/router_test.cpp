@@ -225,6 +225,38 @@ TEST_F(RouterTest, PreflightIsAnsweredBeforeAuthentication) {
   EXPECT_EQ(other.header("access-control-allow-origin"), "");
 }
 
+TEST_F(RouterTest, OnlyPagesOfNamedOriginsMayUseTheApi) {
+  config.http.page_origins = {"https://pages.example"};
+  start_with([](Router& r) {
+    echo(r, "POST", "/v1/private", Access::with("admin"));
+    echo(r, "GET", "/else", Access::open());
+  });
+  const auto ask = [this](const char* path, const char* origin) {
+    return http.request("OPTIONS", url(path), "",
+                        {{"Origin", origin},
+                         {"Access-Control-Request-Method", "POST"},
+                         {"Access-Control-Request-Headers", "authorization"}});
+  };
+  const HttpAnswer got = ask("/v1/private", "https://pages.example");
+  EXPECT_EQ(got.status, 204);
+  EXPECT_EQ(got.header("access-control-allow-origin"), "https://pages.example");
+  EXPECT_EQ(got.header("access-control-allow-methods"), "POST");
+  EXPECT_EQ(got.header("access-control-allow-credentials"), "");
+  EXPECT_EQ(got.header("vary"), "Origin");
+  http.set_token("");
+  const HttpAnswer refused =
+      http.request("POST", url("/v1/private"), "{}", {{"Origin", "https://pages.example"}});
+  EXPECT_EQ(refused.status, 401) << "an origin is no log-in";
+  EXPECT_EQ(refused.header("access-control-allow-origin"), "https://pages.example");
+  for (const char* other :
+       {"https://other.example", "https://pages.example.org", "null", "*", ""}) {
+    EXPECT_EQ(ask("/v1/private", other).status, 405) << other;
+    EXPECT_EQ(ask("/v1/private", other).header("access-control-allow-origin"), "") << other;
+  }
+  EXPECT_EQ(ask("/else", "https://pages.example").header("access-control-allow-origin"), "");
+  EXPECT_EQ(ask("/v1/nothing", "https://pages.example").status, 404);
+}
+
 TEST_F(RouterTest, PagesCarryAContentSecurityPolicy) {
   start_with([](Router& r) {
     r.add(Listener::kMain, "GET", "/p", Access::open(), {}, [](const ExchangePtr& e) {

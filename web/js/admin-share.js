@@ -3,12 +3,13 @@
 // Links for people without a log-in: a token with one scope and an end, after the # of the address,
 // where no server and no referrer sees it.
 import { announce, busy, byId, copy, element, tell } from './dom.js';
+import { serverForLinks } from './server.js';
 import { api, session } from './session.js';
 import { listSources } from './sources.js';
 
 function link(what, verb, token) {
   const page = { view: `watch.html?id=${what}`, publish: `publish.html?to=${what}` }[verb];
-  return `${new URL(page, document.baseURI)}#token=${token}`;
+  return `${new URL(page, document.baseURI)}#token=${token}${serverForLinks()}`;
 }
 
 const when = (seconds) => new Date(seconds * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });

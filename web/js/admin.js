@@ -6,6 +6,7 @@ import { setUpCameras } from './admin-cameras.js';
 import { setUpPassword } from './admin-password.js';
 import { setUpShare } from './admin-share.js';
 import { setUpPage } from './page.js';
+import { at, server } from './server.js';
 import { requireLogin, session } from './session.js';
 
 setUpPage();
@@ -13,7 +14,8 @@ if (requireLogin()) {
   if (!session.isAdmin) {
     tell(byId('message'), 'Your log-in may not change anything here. Log out and log in as the administrator.', 'error');
   }
-  if (location.protocol === 'https:') byId('https-address').textContent = location.origin;
+  if (server().startsWith('https:')) byId('https-address').textContent = server();
+  byId('ca').href = at('/v1/ca.pem');
   setUpShare();
   setUpPassword();
   setUpCameras();

@@ -6,6 +6,7 @@ import { SealedMedia, whyNoSeal } from '../e2ee/media.js';
 import { announce, busy, byId, copy, element, tell } from './dom.js';
 import { setUpPage } from './page.js';
 import { showSeal } from './seal.js';
+import { at, serverForLinks } from './server.js';
 import { goToLogin, session, sharedToken } from './session.js';
 import { listSources } from './sources.js';
 import { StatsReader, describe } from './stats.js';
@@ -74,7 +75,7 @@ async function keyFor(mount) {
 function showLink(mount, sealed) {
   const link = byId('watch-link');
   const address = new URL(`watch.html?id=${encodeURIComponent(mount)}`, document.baseURI);
-  if (sealed) address.hash = keys.get(mount).fragment;
+  address.hash = ((sealed ? `&${keys.get(mount).fragment}` : '') + serverForLinks()).slice(1);
   link.href = address.href;
   link.textContent = address.href;
   byId('link-help').hidden = !sealed;
@@ -114,7 +115,7 @@ async function start() {
   const stream = await capture(what, Number(quality));
   const seal = key ? new SealedMedia({ key }) : null;
   const publisher = new WhipPublisher({
-    url: `/whip/${encodeURIComponent(mount)}`, token, stream, maxBitrate: BITRATES[quality], seal,
+    url: at(`/whip/${encodeURIComponent(mount)}`), token, stream, maxBitrate: BITRATES[quality], seal,
   });
   const mine = { publisher, stream, seal, ticker: 0 };
   running = mine;

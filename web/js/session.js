@@ -6,6 +6,8 @@
 // it is never sent by the browser on its own (no cookie, so no cross-site request forgery).
 // A link may carry a token of its own after the # ("share"); it is used for that page only.
 
+import { at, hintedServer, server, serverForLinks } from './server.js';
+
 const TOKEN = 'sotto.token';
 const NAME = 'sotto.name';
 
@@ -34,6 +36,8 @@ function claims(token) {
 
 export const session = {
   get token() {
+    // A link to another server's stream: what we have is for ours.
+    if (hintedServer() && hintedServer() !== server()) return '';
     const token = sessionStorage.getItem(TOKEN) ?? '';
     const { exp } = claims(token);
     if (exp && exp * 1000 < Date.now()) {
@@ -62,8 +66,10 @@ export const session = {
 /** To the log-in page, and back here afterwards. */
 export function goToLogin(reason = '') {
   const target = new URL('login.html', document.baseURI);
-  target.searchParams.set('next', location.pathname.slice(1) + location.search);
+  target.searchParams.set('next', location.pathname.split('/').at(-1) + location.search);
   if (reason) target.searchParams.set('reason', reason);
+  const wanted = hintedServer() ? `&server=${encodeURIComponent(hintedServer())}` : serverForLinks();
+  target.hash = wanted.slice(1);
   location.replace(target);
 }
 
@@ -94,7 +100,7 @@ export async function api(
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response;
   try {
-    response = await fetch(path, {
+    response = await fetch(at(path), {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any([AbortSignal.timeout(timeout), underWay.signal]), cache: 'no-store',
     });

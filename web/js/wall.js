@@ -4,6 +4,7 @@
 import { element, byId, tell } from './dom.js';
 import { setUpPage } from './page.js';
 import { Player } from './player.js';
+import { at } from './server.js';
 import { requireLogin, session } from './session.js';
 import { listSources } from './sources.js';
 
@@ -30,7 +31,7 @@ class Tile {
       element('div', { class: 'caption' }, element('h2', {}, this.title),
         element('span', { class: 'visually-hidden' }), this.#sound));
     this.player = new Player(this.#video, {
-      url: `/whep/${encodeURIComponent(source.id)}`, token: session.token, small: true,
+      url: at(`/whep/${encodeURIComponent(source.id)}`), token: session.token, small: true,
     });
     this.player.addEventListener('status', () => this.#show());
     this.update(source);

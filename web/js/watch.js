@@ -7,6 +7,7 @@ import { announce, element, byId, tell } from './dom.js';
 import { setUpPage } from './page.js';
 import { Player } from './player.js';
 import { SEALS, SealState, showSeal } from './seal.js';
+import { at } from './server.js';
 import { goToLogin, session, sharedToken } from './session.js';
 import { listSources } from './sources.js';
 import { describe } from './stats.js';
@@ -175,7 +176,7 @@ async function start() {
     byId('nav').hidden = true;
     byId('back').hidden = true;
   }
-  const player = new Player(video, { url: `/whep/${encodeURIComponent(id)}`, token, seal });
+  const player = new Player(video, { url: at(`/whep/${encodeURIComponent(id)}`), token, seal });
   player.addEventListener('status', () => show(player));
   seal?.addEventListener('counters', () => show(player));
   setUpKeys(player);

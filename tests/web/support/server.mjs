@@ -18,14 +18,14 @@ export class Server {
   name = 'sotto-server';
   #write;
 
-  /** `cameras` and `mounts`: lists of their settings. `https`: listen for that, too. `more`: TOML for the rest. */
-  static async start({ cameras = [], mounts = [], janus = {}, https = false, more = '' } = {}) {
+  /** `cameras` and `mounts`: lists of their settings. `http`, `janus`: more of theirs. `https`: listen for that, too. `more`: TOML for the rest. */
+  static async start({ cameras = [], mounts = [], janus = {}, http: settings = {}, https = false, more = '' } = {}) {
     const self = new Server();
     self.folder = temporaryFolder('server');
     self.config = join(self.folder, 'sotto.toml');
     self.#write = ({ http = 0, secure = 0, janusHttp = 0, janusWs = 0 }) => writeFileSync(self.config, [
       'demo_camera = false\n\n',
-      table('[http]', { https_listen: https ? `127.0.0.1:${secure}` : '', http_listen: `127.0.0.1:${http}` }),
+      table('[http]', { https_listen: https ? `127.0.0.1:${secure}` : '', http_listen: `127.0.0.1:${http}`, ...settings }),
       table('[janus]', { http_listen: `127.0.0.1:${janusHttp}`, ws_listen: `127.0.0.1:${janusWs}`, ...janus }),
       ...cameras.map((camera) => table('[[cameras]]', camera)),
       ...mounts.map((mount) => table('[[mounts]]', mount)),
