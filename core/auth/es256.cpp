@@ -65,11 +65,10 @@ Result<std::string> SigningKey::to_pem() const {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
-Result<Bytes> SigningKey::sign(ByteView message) const {
+Result<Bytes> es256_sign(evp_pkey_st* key, ByteView message) {
   const DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
-  if (!context ||
-      EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) != 1 ||
+  if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, message.data(), message.size()) != 1) {
     return fail(ErrorCode::kCrypto, "cannot sign");
   }
@@ -88,7 +87,7 @@ Result<Bytes> SigningKey::sign(ByteView message) const {
   return raw;
 }
 
-bool SigningKey::verify(ByteView message, ByteView raw) const {
+bool es256_verify(evp_pkey_st* key, ByteView message, ByteView raw) {
   if (raw.size() != 2 * kScalarBytes) return false;
   const Signature signature(ECDSA_SIG_new());
   BIGNUM* r = BN_bin2bn(raw.data(), kScalarBytes, nullptr);
@@ -102,11 +101,10 @@ bool SigningKey::verify(ByteView message, ByteView raw) const {
   const int size = i2d_ECDSA_SIG(signature.get(), &der);
   if (size <= 0) return false;
   const DigestContext context(EVP_MD_CTX_new());
-  const bool good =
-      context &&
-      EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1 &&
-      EVP_DigestVerify(context.get(), der, static_cast<std::size_t>(size), message.data(),
-                       message.size()) == 1;
+  const bool good = context &&
+                    EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+                    EVP_DigestVerify(context.get(), der, static_cast<std::size_t>(size),
+                                     message.data(), message.size()) == 1;
   OPENSSL_free(der);
   return good;
 }

@@ -15,6 +15,10 @@ struct evp_pkey_st;  // OpenSSL's EVP_PKEY.
 
 namespace sotto {
 
+/// With a key that was checked to be on P-256.
+Result<Bytes> es256_sign(evp_pkey_st* key, ByteView message);
+bool es256_verify(evp_pkey_st* key, ByteView message, ByteView signature);
+
 class SigningKey {
  public:
   static Result<SigningKey> generate();
@@ -23,8 +27,10 @@ class SigningKey {
   /// The caller must wipe it.
   Result<std::string> to_pem() const;
 
-  Result<Bytes> sign(ByteView message) const;
-  bool verify(ByteView message, ByteView signature) const;
+  Result<Bytes> sign(ByteView message) const { return es256_sign(key_.get(), message); }
+  bool verify(ByteView message, ByteView signature) const {
+    return es256_verify(key_.get(), message, signature);
+  }
 
   evp_pkey_st* get() const { return key_.get(); }
 
