@@ -5,6 +5,8 @@
 #include "elements/av1/gstav1pay.h"
 #include "elements/e2ee/gste2eedecrypt.h"
 #include "elements/e2ee/gste2eeencrypt.h"
+#include "elements/sealed/gstsealeddemux.h"
+#include "elements/sealed/gstsealedmux.h"
 #include "elements/whep/gstwhepsrc.h"
 #include "elements/whip/gstwhipsink.h"
 
@@ -20,6 +22,8 @@ gboolean plugin_init(GstPlugin* plugin) {
   registered &= GST_ELEMENT_REGISTER(e2ee_decrypt, plugin);
   registered &= GST_ELEMENT_REGISTER(sotto_rtpav1pay, plugin);
   registered &= GST_ELEMENT_REGISTER(sotto_rtpav1depay, plugin);
+  registered &= GST_ELEMENT_REGISTER(sealed_mux, plugin);
+  registered &= GST_ELEMENT_REGISTER(sealed_demux, plugin);
   return registered;
 }
 

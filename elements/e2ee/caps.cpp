@@ -14,6 +14,15 @@ constexpr const char* kOriginal = "original-media-type";
 
 }  // namespace
 
+GType caps_mode_type() {
+  static const GEnumValue kValues[] = {
+      {static_cast<gint>(CapsMode::kCompatible), "The codec's caps with e2ee=sframe", "compatible"},
+      {static_cast<gint>(CapsMode::kStrict), "application/x-e2ee", "strict"},
+      {0, nullptr, nullptr}};
+  static const GType kType = g_enum_register_static("GstE2eeCapsMode", kValues);
+  return kType;
+}
+
 bool is_sealed(const GstStructure* caps) {
   return gst_structure_has_field(caps, kField) != FALSE ||
          gst_structure_has_name(caps, kStrict) != FALSE;

@@ -24,6 +24,8 @@ namespace sotto {
   "video/x-h265, video/x-av1, audio/x-opus }"
 
 enum class CapsMode { kCompatible = 0, kStrict = 1 };
+/// As a property's type.
+GType caps_mode_type();
 
 /// The codec of open, marked or strict caps.
 std::optional<e2ee::Codec> codec_of(const GstCaps* caps);

@@ -6,7 +6,8 @@
  * @short_description: Opens frames that e2ee-encrypt, or a browser, has sealed
  *
  * Stands between depayloader and decoder; put no parser in front of it. What does not authenticate
- * is dropped, and so is what was seen before (a window of 1024 frames per KID).
+ * is dropped, and so is what was seen before (a window of 1024 frames per KID). A flush, as a seek
+ * in a recording makes, begins the windows anew.
  *
  * Keys come from `key-file`, the `key` property, the action signals `add-key (kid, suite, key)`,
  * `add-second-key` and `remove-key (kid)`, or a SottoKeyring that several elements share: the
@@ -335,6 +336,17 @@ static gboolean gst_e2ee_decrypt_set_caps(GstBaseTransform* base, GstCaps* in, G
   return TRUE;
 }
 
+static gboolean gst_e2ee_decrypt_sink_event(GstBaseTransform* base, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+    // The application jumped within a recording: what it asks to see again opens again. Nothing
+    // that comes over a network flushes.
+    auto* priv = GST_E2EE_DECRYPT(base)->priv;
+    const std::lock_guard lock(priv->mutex);
+    priv->opener.reset();
+  }
+  return GST_BASE_TRANSFORM_CLASS(gst_e2ee_decrypt_parent_class)->sink_event(base, event);
+}
+
 static gboolean gst_e2ee_decrypt_start(GstBaseTransform* base) {
   auto* self = GST_E2EE_DECRYPT(base);
   auto& priv = *self->priv;
@@ -485,6 +497,7 @@ static void gst_e2ee_decrypt_class_init(GstE2eeDecryptClass* klass) {
   g_signal_new_class_handler("remove-key", type, kAction, G_CALLBACK(on_remove_key), nullptr,
                              nullptr, nullptr, G_TYPE_BOOLEAN, 1, G_TYPE_UINT64);
   auto* base_class = GST_BASE_TRANSFORM_CLASS(klass);
+  base_class->sink_event = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_sink_event);
   base_class->start = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_start);
   base_class->stop = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_stop);
   base_class->transform_caps = GST_DEBUG_FUNCPTR(gst_e2ee_decrypt_transform_caps);

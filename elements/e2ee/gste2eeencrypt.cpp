@@ -89,15 +89,6 @@ GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                             GST_STATIC_CAPS(SOTTO_E2EE_CODEC_CAPS "; " SOTTO_E2EE_STRICT_CAPS));
 
-GType caps_mode_type() {
-  static const GEnumValue kValues[] = {
-      {static_cast<gint>(CapsMode::kCompatible), "The codec's caps with e2ee=sframe", "compatible"},
-      {static_cast<gint>(CapsMode::kStrict), "application/x-e2ee", "strict"},
-      {0, nullptr, nullptr}};
-  static const GType kType = g_enum_register_static("GstE2eeCapsMode", kValues);
-  return kType;
-}
-
 /// The layer that payloaders see, and the one within it.
 enum class Layer { kOuter, kInner };
 
@@ -514,7 +505,7 @@ static void install_properties(GObjectClass* object_class) {
       object_class, kPropCapsMode,
       g_param_spec_enum("caps-mode", "Caps mode",
                         "compatible links to stock payloaders, strict to e2ee-decrypt only",
-                        caps_mode_type(), static_cast<gint>(kDefaultCapsMode), kReady));
+                        sotto::caps_mode_type(), static_cast<gint>(kDefaultCapsMode), kReady));
   g_object_class_install_property(
       object_class, kPropStats,
       g_param_spec_boxed(
@@ -550,5 +541,5 @@ static void gst_e2ee_encrypt_class_init(GstE2eeEncryptClass* klass) {
   gst_element_class_set_static_metadata(element_class, "Frame Sealer", "Filter/Crypto",
                                         "Encrypts encoded frames end to end (SFrame, RFC 9605)",
                                         "The sotto authors");
-  gst_type_mark_as_plugin_api(caps_mode_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(sotto::caps_mode_type(), static_cast<GstPluginAPIFlags>(0));
 }

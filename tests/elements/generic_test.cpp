@@ -41,8 +41,8 @@ class EveryElement : public testing::TestWithParam<std::string> {
 
 TEST(Plugin, HasItsElements) {
   const auto names = factories();
-  for (const char* name : {"whip-sink", "whep-src", "e2ee-encrypt", "e2ee-decrypt",
-                           "sotto-rtpav1pay", "sotto-rtpav1depay"}) {
+  for (const char* name : {"whip-sink", "whep-src", "e2ee-encrypt", "e2ee-decrypt", "sealed-mux",
+                           "sealed-demux", "sotto-rtpav1pay", "sotto-rtpav1depay"}) {
     EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
   }
 }
