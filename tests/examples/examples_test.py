@@ -63,6 +63,17 @@ class SealedTest(unittest.TestCase):
         # 20 ms a frame; the decoder takes the encoder's few milliseconds of lead away.
         self.assertGreater(self.decoded("opus.sh", self.key), (self.FRAMES - 2) * 960 * 2)
 
+    def test_what_is_kept_without_looking_is_played_with_the_key(self):
+        kept, target = self.folder / "kept.sotto", self.folder / "decoded"
+        folder = TOP / "examples" / "sealed"
+        done = run(folder / "keep.sh", self.key, kept,
+                   env={**os.environ, "frames": str(self.FRAMES)})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        done = run(folder / "play.sh", self.key, kept,
+                   env={**os.environ, "sink": f"filesink location={target}"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(target.stat().st_size, self.FRAMES * self.PICTURE)
+
     def test_a_key_that_others_can_read_is_refused(self):
         self.key.chmod(0o644)
         done = run(TOP / "examples" / "sealed" / "vp8.sh", self.key,
