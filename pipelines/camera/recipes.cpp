@@ -28,6 +28,7 @@ constexpr std::array kFormats{
            "rtph265pay config-interval=-1 aggregate-mode=zero-latency", "avdec_h265 max-threads=2"},
     Format{"VP8", "rtpvp8depay name=parse", "rtpvp8pay picture-id-mode=15-bit", "vp8dec threads=2"},
     Format{"VP9", "rtpvp9depay name=parse", "rtpvp9pay picture-id-mode=15-bit", "vp9dec threads=2"},
+    Format{"AV1", "sotto-rtpav1depay ! av1parse name=parse", "sotto-rtpav1pay", "av1dec"},
     Format{"JPEG", "rtpjpegdepay name=parse", nullptr, "jpegdec"},
     Format{"MPEG4-GENERIC", "rtpmp4gdepay ! aacparse", nullptr, "avdec_aac"},
     Format{"MP4A-LATM", "rtpmp4adepay ! aacparse", nullptr, "avdec_aac"},

@@ -17,8 +17,8 @@ struct Recipe {
   rtc::Codec codec;
 };
 
-/// The same coded pictures in packets of at most kMaxPacketBytes. Nothing for codecs whose
-/// packetiser GStreamer 1.22 lacks (AV1).
+/// The same coded pictures in packets of at most kMaxPacketBytes. Nothing for codecs without a
+/// packetiser (JPEG, and sound).
 std::optional<Recipe> repacketise(const rtc::Codec& codec);
 
 /// Decoded and encoded again. `to` is H264, VP8 or opus; nothing where we cannot decode `from`.

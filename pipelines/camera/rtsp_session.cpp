@@ -68,7 +68,6 @@ void connect(GstElement* source, const char* signal, Callback callback, const Sh
 
 bool understood(const StreamInfo& stream) {
   const auto& codec = stream.codec;
-  if (codec.name == "AV1") return true;
   return repacketise(codec) ||
          transcode(codec, codec.kind == rtc::MediaKind::kVideo ? "VP8" : "opus");
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <utility>
 
 namespace sotto::camera {
 namespace {
@@ -34,8 +35,11 @@ struct Wire {
 };
 
 TEST_P(PassThroughTest, PacketsArriveByteForByte) {
-  const Case cases[] = {
-      {"h264", h264(), 1}, {"h265", h265(), 4}, {"vp8", vp8(), 5}, {"vp9", vp9(), 6}};
+  const Case cases[] = {{"h264", h264(), 1},
+                        {"h265", h265(), 4},
+                        {"vp8", vp8(), 5},
+                        {"vp9", vp9(), 6},
+                        {"av1", av1(), 8}};
   const Case& one = cases[GetParam()];
   auto wire = std::make_shared<Wire>();
   RtspCameraOptions options;
@@ -62,20 +66,22 @@ TEST_P(PassThroughTest, PacketsArriveByteForByte) {
   EXPECT_EQ(camera_->stats().main.transcodes, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Codecs, PassThroughTest, ::testing::Values(0, 1, 2, 3));
+INSTANTIATE_TEST_SUITE_P(Codecs, PassThroughTest, ::testing::Values(0, 1, 2, 3, 4));
 
-using RepacketiseTest = CameraTest;
+class RepacketiseTest : public CameraTest,
+                        public ::testing::WithParamInterface<std::pair<const char*, rtc::Codec>> {};
 
-TEST_F(RepacketiseTest, LargePacketsAreMadeSmallOnceForAll) {
+TEST_P(RepacketiseTest, LargePacketsAreMadeSmallOnceForAll) {
+  const auto& [name, codec] = GetParam();
   auto largest = std::make_shared<std::atomic<std::size_t>>(0);
   RtspCameraOptions options;
-  options.streams = {{"/h265", "h265", "", 1400}};
+  options.streams = {{"/x", name, "", 1400}};
   options.on_packet = [largest](const std::string&, bool, ByteView packet) {
     *largest = std::max(largest->load(), packet.size());
   };
   start_rtsp(std::move(options));
-  start_camera("/h265");
-  Viewer& viewer = watch({h265()});
+  start_camera("/x");
+  Viewer& viewer = watch({codec});
   ASSERT_TRUE(viewer.feed) << viewer.error.message;
   ASSERT_TRUE(sees(viewer, 30));
   EXPECT_GT(*largest, kMaxPacketBytes) << "the camera sends larger ones";
@@ -83,6 +89,10 @@ TEST_F(RepacketiseTest, LargePacketsAreMadeSmallOnceForAll) {
   EXPECT_EQ(viewer.video->reader().unreadable(), 0U);
   EXPECT_EQ(camera_->stats().main.transcodes, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Codecs, RepacketiseTest,
+                         ::testing::Values(std::pair("h265", h265()), std::pair("av1", av1())),
+                         [](const auto& test) { return std::string(test.param.first); });
 
 using ParameterSetsTest = CameraTest;
 

@@ -29,6 +29,7 @@ inline rtc::Codec vp8() { return rtc::browser_codecs()[0]; }
 inline rtc::Codec vp9() { return rtc::browser_codecs()[1]; }
 inline rtc::Codec opus() { return rtc::browser_codecs()[3]; }
 inline rtc::Codec pcmu() { return rtc::browser_codecs()[4]; }
+inline rtc::Codec av1() { return {rtc::MediaKind::kVideo, "AV1", 101, 90000, 1, ""}; }
 inline rtc::Codec h265() { return {rtc::MediaKind::kVideo, "H265", 100, 90000, 1, ""}; }
 
 /// Everything runs on the default main context, which is iterated only here.

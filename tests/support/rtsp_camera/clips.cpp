@@ -52,6 +52,9 @@ constexpr std::array kRecipes{
     Recipe{"h264-high", 7, true, 320,
            "x264enc bitrate=400 speed-preset=veryfast tune=zerolatency dct8x8=true "
            "key-int-max=20 ! video/x-h264,profile=high,stream-format=avc,alignment=au"},
+    Recipe{"av1", 8, true, 320,
+           "av1enc usage-profile=realtime cpu-used=8 keyframe-max-dist=20 max-quantizer=4 ! "
+           "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu"},
     Recipe{"aac", 0, false, 0,
            "audio/x-raw,rate=48000,channels=1 ! avenc_aac bitrate=64000 ! "
            "audio/mpeg,mpegversion=4,stream-format=raw"},

@@ -26,9 +26,9 @@ struct Clip {
   std::chrono::nanoseconds duration{};     ///< After which it starts again.
 };
 
-/// Names: h264, h264-high, h264-small, h264-b (with B-frames), h265, vp8, vp9; aac, opus, pcmu,
-/// pcma, g722. All pictures are 320×240 (small: 160×120) at 15 frames a second with a keyframe
-/// every 20, all sound is a 440 Hz tone, and each lasts 10.67 s.
+/// Names: h264, h264-high, h264-small, h264-b (with B-frames), h265, vp8, vp9, av1; aac, opus,
+/// pcmu, pcma, g722. All pictures are 320×240 (small: 160×120) at 15 frames a second with a
+/// keyframe every 20, all sound is a 440 Hz tone, and each lasts 10.67 s.
 std::vector<std::string> clip_names();
 
 /// Reads the clip, encoding it first where no file is. Safe between processes.

@@ -21,6 +21,7 @@ std::string decoder(const rtc::Codec& codec) {
   if (name == "H265") return "rtph265depay ! h265parse ! avdec_h265";
   if (name == "VP8") return "rtpvp8depay ! vp8dec";
   if (name == "VP9") return "rtpvp9depay ! vp9dec";
+  if (name == "AV1") return "sotto-rtpav1depay ! av1dec";
   if (name == "opus") return "rtpopusdepay ! opusdec";
   if (name == "PCMU") return "rtppcmudepay ! mulawdec";
   if (name == "PCMA") return "rtppcmadepay ! alawdec";

@@ -72,6 +72,7 @@ std::string payloader(const Clip& clip, const CameraStream& stream) {
   if (name == "video/x-h265") return "rtph265pay aggregate-mode=zero-latency" + sets;
   if (name == "video/x-vp8") return "rtpvp8pay picture-id-mode=15-bit";
   if (name == "video/x-vp9") return "rtpvp9pay picture-id-mode=15-bit";
+  if (name == "video/x-av1") return "sotto-rtpav1pay";
   if (name == "audio/mpeg") return "rtpmp4gpay";
   if (name == "audio/x-opus") return "rtpopuspay";
   if (name == "audio/x-mulaw") return "rtppcmupay min-ptime=20000000 max-ptime=20000000";
@@ -374,6 +375,7 @@ std::vector<CameraStream> usual_streams() {
           {"/h265", "h265", "aac"},
           {"/vp8", "vp8", "opus"},
           {"/vp9", "vp9", "opus"},
+          {"/av1", "av1", "opus"},
           {"/aac", "", "aac"}};
 }
 

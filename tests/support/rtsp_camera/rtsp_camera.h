@@ -32,7 +32,8 @@ struct CameraStream {
 
 /// /h264 and /h264-high (AAC), /h264-small (160×120), /h264-b (B-frames), /h264-sdp-sets (parameter
 /// sets in the SDP only), /h264-no-sets (nowhere), /h264-1200 (small packets), /h264-pcmu,
-/// /h264-pcma, /h264-g722, /h264-opus, /h265 (AAC), /vp8 (Opus), /vp9 (Opus), /aac (sound only).
+/// /h264-pcma, /h264-g722, /h264-opus, /h265 (AAC), /vp8 (Opus), /vp9 (Opus), /av1 (Opus), /aac
+/// (sound only).
 std::vector<CameraStream> usual_streams();
 
 struct RtspCameraOptions {

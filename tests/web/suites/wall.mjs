@@ -12,12 +12,13 @@ let camera;
 let server;
 
 export async function setUp(fixture) {
-  camera = fixture.keep(await Camera.start(['h264', 'h264-small', 'h265', 'vp8']));
+  camera = fixture.keep(await Camera.start(['h264', 'h264-small', 'h265', 'vp8', 'av1']));
   server = fixture.keep(await Server.start({
     cameras: [
       { id: 'a-h264', title: 'H.264 and AAC', url: camera.url('h264') },
       { id: 'b-h265', title: 'H.265 and AAC', url: camera.url('h265') },
       { id: 'c-vp8', title: 'VP8 and Opus', url: camera.url('vp8') },
+      { id: 'e-av1', title: 'AV1 and Opus', url: camera.url('av1') },
       { id: 'd-two', title: 'Two streams', url: camera.url('h264'), sub_url: camera.url('h264-small') },
     ],
   }));
@@ -36,15 +37,16 @@ async function stats(page, bounds) {
 }
 
 export const tests = {
-  'a wall of H.264, H.265 and VP8 cameras: each tile moves, is right, and sounds': async (fixture) => {
+  'a wall of H.264, H.265, VP8 and AV1 cameras: each tile moves, is right, and sounds': async (fixture) => {
     const page = await fixture.page({ width: 1280, height: 800 });
     await logIn(page, server);
     await appears(page, tile('c-vp8'));
     await expectPicture(page, tile('a-h264'), CLIPS.h264);
     await expectPicture(page, tile('b-h265'), CLIPS.h265);
     await expectPicture(page, tile('c-vp8'), CLIPS.vp8);
-    for (const id of ['a-h264', 'b-h265', 'c-vp8']) await expectTone(page, tile(id));
-    await page.waitForFunction(() => document.querySelector('#summary').textContent === '4 of 4 showing', { polling: 100 });
+    await expectPicture(page, tile('e-av1'), CLIPS.av1);
+    for (const id of ['a-h264', 'b-h265', 'c-vp8', 'e-av1']) await expectTone(page, tile(id));
+    await page.waitForFunction(() => document.querySelector('#summary').textContent === '5 of 5 showing', { polling: 100 });
     // The wall asks for the small stream where there is one (this one has no sound).
     await expectPicture(page, tile('d-two'), CLIPS['h264-small']);
   },
