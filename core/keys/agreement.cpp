@@ -40,7 +40,7 @@ Result<AgreementKey> AgreementKey::generate(unsigned layer) {
 
 Result<AgreementKey> AgreementKey::from_private_key(unsigned layer, ByteView bytes) {
   if (layer < 1 || layer > kLayers) return fail(ErrorCode::kInvalid, "no such layer");
-  const auto key = private_of(layer, bytes);
+  auto key = private_of(layer, bytes);
   if (!key) return tl::unexpected<Error>(key.error());
   AgreementKey out;
   out.layer_ = layer;
@@ -49,6 +49,7 @@ Result<AgreementKey> AgreementKey::from_private_key(unsigned layer, ByteView byt
     auto point = p256_point(key->get());
     if (!point) return tl::unexpected<Error>(point.error());
     out.public_ = std::move(*point);
+    out.key_ = std::move(*key);
     return out;
   }
   out.public_.resize(kX25519Size);
@@ -57,20 +58,19 @@ Result<AgreementKey> AgreementKey::from_private_key(unsigned layer, ByteView byt
       size != kX25519Size) {
     return fail(ErrorCode::kCrypto, "no X25519 public key");
   }
+  out.key_ = std::move(*key);
   return out;
 }
 
 Result<Secret> AgreementKey::agree(ByteView peer) const {
-  if (layer_ == 0) return fail(ErrorCode::kInternal, "no private key to agree with");
+  if (!key_) return fail(ErrorCode::kInternal, "no private key to agree with");
   if (peer.size() != public_size(layer_)) {
     return fail(ErrorCode::kParse, "a public key of the wrong length");
   }
-  const auto own = private_of(layer_, private_.view());
-  if (!own) return tl::unexpected<Error>(own.error());
   const auto other = public_of(layer_, peer);
   if (!other) return tl::unexpected<Error>(other.error());
   const std::unique_ptr<EVP_PKEY_CTX, Free> context(
-      EVP_PKEY_CTX_new_from_pkey(nullptr, own->get(), nullptr));
+      EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
   Secret shared(kSharedSize);
   std::size_t size = shared.size();
   if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
@@ -83,14 +83,6 @@ Result<Secret> AgreementKey::agree(ByteView peer) const {
     return fail(ErrorCode::kCrypto, "the agreement gave zeros");
   }
   return shared;
-}
-
-AgreementKey AgreementKey::clone() const {
-  AgreementKey out;
-  out.layer_ = layer_;
-  out.private_ = private_.clone();
-  out.public_ = public_;
-  return out;
 }
 
 }  // namespace sotto::keys

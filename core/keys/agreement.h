@@ -8,6 +8,9 @@
 #include "core/base/secret.h"
 
 #include <cstddef>
+#include <memory>
+
+struct evp_pkey_st;
 
 namespace sotto::keys {
 
@@ -32,12 +35,12 @@ class AgreementKey {
   /// 32 bytes; X of the point for P-256. Refuses a point that is not on the curve, and a result
   /// that is all zeros.
   Result<Secret> agree(ByteView peer) const;
-  AgreementKey clone() const;
 
  private:
   unsigned layer_ = 0;
   Secret private_;
   Bytes public_;
+  std::shared_ptr<evp_pkey_st> key_;
 };
 
 }  // namespace sotto::keys

@@ -9,6 +9,7 @@
 #include "core/keys/continuity.h"
 #include "core/keys/identity.h"
 #include "core/keys/prekeys.h"
+#include "core/keys/roster.h"
 #include "core/sframe/suite.h"
 
 #include <array>
@@ -21,8 +22,6 @@
 
 namespace sotto::keys {
 
-using MemberNumber = std::uint16_t;
-inline constexpr std::size_t kMaxMembers = 256;
 inline constexpr std::size_t kMaxPayload = 4096;
 inline constexpr std::size_t kSessionSize = 16;
 
@@ -30,16 +29,6 @@ inline constexpr std::size_t kSessionSize = 16;
 struct Now {
   std::chrono::milliseconds steady{};
   WallTime wall{};
-};
-
-enum class Role : std::uint8_t { kSender, kViewer };
-
-struct RosterEntry {
-  MemberNumber number = 0;
-  Role role = Role::kViewer;
-  Bytes identity;    ///< SPKI; empty when the member gave none.
-  Bytes prekeys;     ///< Bundle; empty when the member gave none.
-  std::string name;  ///< As the app calls this member, or empty: the server's word or its own list.
 };
 
 enum class Cause : std::uint8_t { kJoin, kLeave, kRemove, kRekey };
