@@ -173,10 +173,19 @@ export function keyChecks(modules) {
       const count = a.used.length;
       group.mischief = (seat, message) => (seat === a && message.type === 'message' ? null : message);
       await group.rekey();
+      await group.wait(100);
       await group.wait(1999);
       equal(a.used.length, count);
       await group.wait(1);
       equal(a.used.length, count + 1);
+      // One second when a newer epoch waits, which then gets its own key.
+      await group.rekey();
+      await group.wait(100);
+      await group.rekey();
+      await group.wait(999);
+      equal(a.used.length, count + 1);
+      await group.wait(1);
+      equal(a.used.length, count + 2);
       equal(codes(b).includes(`no-channel ${a.number}`), false);
     },
 

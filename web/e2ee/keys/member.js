@@ -157,7 +157,7 @@ export class Member {
     const now = this.#clock();
     let record;
     try {
-      record = await this.#read(epoch, roster);
+      record = await this.#read(epoch, roster, now);
     } catch (error) {
       this.#emit({ type: 'warn', code: 'roster-refused', why: error.message });
       this.#stop();
@@ -194,7 +194,7 @@ export class Member {
   }
 
   /** The record of an epoch: {epoch, roster: Map, hash, signature, stated: Map}; throws when it must be refused. */
-  async #read(epoch, given) {
+  async #read(epoch, given, now) {
     EPOCH(epoch);
     if (epoch <= (this.#history.at(-1)?.epoch ?? 0)) throw new Error('The server repeats an old list of members.');
     if (!Array.isArray(given) || given.length > MAX_MEMBERS) throw new Error('The server sends a list of members that is none.');
@@ -218,7 +218,7 @@ export class Member {
     const { group, session, privateKey } = this.#us;
     const hash = await rosterHash(group, session, epoch, [...roster.values()]);
     const signature = await sign(privateKey, statementOf(group, session, epoch, this.number, hash));
-    return { epoch, roster, hash, signature, stated: new Map() };
+    return { epoch, at: now, roster, hash, signature, stated: new Map() };
   }
 
   #state(peer) {

@@ -6,8 +6,10 @@ import { DEFAULT_SUITE } from '../sframe.js';
 import { SECRET_BYTES, random } from './primitives.js';
 import { kidOf } from './roster.js';
 
+const AFTER_CHANGE_MS = 100; // Who comes or goes at the same moment is one change.
 const BETWEEN_STARTS_MS = 1000;
 const SWITCH_MS = 2000;
+const HURRIED_MS = 1000; // When a newer epoch waits.
 const MINUTE_MS = 60_000;
 const OLDEST_MS = 90 * MINUTE_MS;
 const REKEY_FRAMES = 2 ** 24;
@@ -15,7 +17,7 @@ const MOST_FRAMES = 2 ** 25;
 const REKEY_AGAIN_MS = 10_000; // The server may have been busy.
 
 export class OwnKeys {
-  #number; #layers; #pending = null; #current = null; #last = 0; #started = -Infinity; #asked = -Infinity;
+  #number; #layers; #pending = null; #current = null; #last = 0; #newest = 0; #started = -Infinity; #asked = -Infinity;
 
   constructor(number, layers) {
     this.#number = number;
@@ -25,9 +27,11 @@ export class OwnKeys {
   /** Both that somebody may still need: [{epoch, record, body, inner, sent: Set, acked: Set}]. */
   get alive() { return [this.#pending, this.#current].filter(Boolean); }
 
-  /** Makes a key for `record` (an epoch of Member's history) when it is time to. */
+  /** Makes a key for `record`, the newest epoch of Member's history, when it is time to. */
   start(record, now) {
+    this.#newest = record.epoch;
     if (this.#pending || record.epoch <= this.#last || now - this.#started < BETWEEN_STARTS_MS) return;
+    if (this.#last > 0 && now - record.at < AFTER_CHANGE_MS) return; // The very first starts at once.
     const { epoch, hash } = record;
     const kid = kidOf(this.#number, epoch);
     const base = random(SECRET_BYTES);
@@ -50,7 +54,7 @@ export class OwnKeys {
     if (!key) return null;
     const waited = [...key.record.roster.keys()].every(
       (number) => number === this.#number || !present(number) || key.acked.has(number));
-    if (!waited && now - key.made < SWITCH_MS) return null;
+    if (!waited && now - key.made < (this.#newest > key.epoch ? HURRIED_MS : SWITCH_MS)) return null;
     wipe(this.#current);
     this.#current = key;
     this.#pending = null;
