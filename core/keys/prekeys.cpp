@@ -117,8 +117,16 @@ Result<Prekeys::Pair> Prekeys::make(WallTime now) {
 Result<Prekeys> Prekeys::generate(const Identity& identity, WallTime now) {
   auto pair = make(now);
   if (!pair) return tl::unexpected<Error>(pair.error());
+  return from_keys(identity, pair->id, pair->made, std::move(pair->keys));
+}
+
+Result<Prekeys> Prekeys::from_keys(const Identity& identity, std::uint32_t id, WallTime made,
+                                   std::array<AgreementKey, kLayers> keys) {
+  for (unsigned layer = 1; layer <= kLayers; ++layer) {
+    if (keys[layer - 1].layer() != layer) return fail(ErrorCode::kInvalid, "a key per layer");
+  }
   Prekeys out;
-  out.present_ = std::move(*pair);
+  out.present_ = {id, made, std::move(keys)};
   if (auto done = out.write_bundle(identity); !done) return tl::unexpected<Error>(done.error());
   return out;
 }

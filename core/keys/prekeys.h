@@ -45,6 +45,9 @@ Result<PrekeyBundle> parse_bundle(ByteView bytes, WallTime now);
 class Prekeys {
  public:
   static Result<Prekeys> generate(const Identity& identity, WallTime now);
+  /// Keys that were made elsewhere, layer 1 and 2.
+  static Result<Prekeys> from_keys(const Identity& identity, std::uint32_t id, WallTime made,
+                                   std::array<AgreementKey, kLayers> keys);
 
   /// Makes new ones when the present ones are a day old; the former ones are kept, those before
   /// wiped. True when the bundle is another one now.
