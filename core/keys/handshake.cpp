@@ -132,7 +132,7 @@ struct Hello {
 std::optional<Hello> parse_hello(ByteView bytes, const Pairing& pairing,
                                  const PublicIdentity& initiator, const PublicIdentity& responder) {
   cbor::Reader in(bytes);
-  if (!in.labelled(12, kHelloLabel)) return std::nullopt;
+  if (!in.labelled(13, kHelloLabel)) return std::nullopt;
   Hello out;
   const auto versions = read_numbers(in, kMaxVersions);
   if (!versions || in.text(kMaxGroup) != pairing.group || !is(in.bytes(16), pairing.session) ||
@@ -287,7 +287,7 @@ Result<Initiator> Initiator::start(const Pairing& pairing, const Identity& ident
   out.ephemerals_ = std::move(ephemerals);
   const auto& keys = out.ephemerals_.keys;
   cbor::Writer hello;
-  hello.array(12).text(kHelloLabel).array(1).number(kProtocolVersion).text(pairing.group);
+  hello.array(13).text(kHelloLabel).array(1).number(kProtocolVersion).text(pairing.group);
   hello.bytes(pairing.session).number(pairing.initiator).number(pairing.responder);
   hello.bytes(out.own_.spki()).bytes(responder.identity.id()).array(kLayers);
   for (const auto& prekey : responder.prekeys) hello.number(prekey.id);
