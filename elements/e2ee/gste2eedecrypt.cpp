@@ -191,18 +191,26 @@ void set_key_message(GstE2eeDecrypt* self, bool second, const GValue* value) {
   }
 }
 
+/// At most once a second.
+void ask_for_keyframe(GstE2eeDecrypt* self) {
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    if (self->priv->codec == sotto::e2ee::Codec::kOpus || self->priv->keyframe.pass() == 0) return;
+  }
+  gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self),
+                     gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
+}
+
 /// Whatever has to be said about a frame that was dropped.
 void report(GstE2eeDecrypt* self, const FrameOpener::Opened& opened) {
   auto& priv = *self->priv;
   const bool missing = opened.verdict == Verdict::kNoKey;
   guint64 count = 0;
   bool warn = false;
-  bool ask = false;
   {
     const std::lock_guard lock(priv.mutex);
     count = (missing ? priv.needed : priv.failed).pass();
     warn = count != 0 && !std::exchange(priv.warned, true);
-    ask = priv.codec != sotto::e2ee::Codec::kOpus && priv.keyframe.pass() != 0;
   }
   if (count != 0) {
     sotto::post(GST_ELEMENT(self),
@@ -218,10 +226,7 @@ void report(GstE2eeDecrypt* self, const FrameOpener::Opened& opened) {
                  : "Frames do not authenticate: another key, or not sealed at all."),
         ("KID %" G_GUINT64_FORMAT, static_cast<guint64>(opened.kid)));
   }
-  if (ask) {
-    gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self),
-                       gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
-  }
+  ask_for_keyframe(self);
 }
 
 GstStructure* stats_of(GstE2eeDecryptPrivate& priv) {
@@ -290,7 +295,12 @@ static GstFlowReturn gst_e2ee_decrypt_generate_output(GstBaseTransform* base, Gs
       gap = std::exchange(priv.gap, false);
     }
   }
-  if (opened.verdict == Verdict::kReplayed) return GST_FLOW_OK;  // A duplicate is no gap to mend.
+  if (opened.verdict == Verdict::kReplayed) {
+    // A duplicate is no gap to mend; but a depayloader that waited has taken an old keyframe for
+    // the one it asked for.
+    if (opened.keyframe) ask_for_keyframe(self);
+    return GST_FLOW_OK;
+  }
   if (opened.verdict != Verdict::kOk) {
     GST_DEBUG_OBJECT(self, "dropped: %s", sotto::sframe::name_of(opened.verdict));
     report(self, opened);

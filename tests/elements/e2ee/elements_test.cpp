@@ -112,6 +112,28 @@ TEST_F(Elements, NothingIsAcceptedTwice) {
   EXPECT_FALSE(message(open.get(), "auth-failure")) << "networks duplicate packets";
 }
 
+TEST_F(Elements, AKeyframePlayedAgainIsNotTheOneThatWasAskedFor) {
+  const auto seal = make("e2ee-encrypt", kVp8, key);
+  const auto open = make("e2ee-decrypt", kVp8, key);
+  const auto asked = [&] {
+    bool found = false;
+    while (auto* event = gst_harness_try_pull_upstream_event(open.get())) {
+      found = found || gst_event_has_name(event, "GstForceKeyUnit") != FALSE;
+      gst_event_unref(event);
+    }
+    return found;
+  };
+  const auto delta = push(seal.get(), Bytes{0x31, 1, 0, 9, 9, 9});
+  const auto keyframe =
+      push(seal.get(), Bytes{0x10, 2, 0, 0x9D, 1, 0x2A, 0x40, 1, 0xF0, 0, 1, 2, 3});
+  EXPECT_FALSE(push(open.get(), delta).empty());
+  EXPECT_FALSE(push(open.get(), keyframe).empty());
+  EXPECT_TRUE(push(open.get(), delta).empty());
+  EXPECT_FALSE(asked()) << "a duplicate is no gap to mend";
+  EXPECT_TRUE(push(open.get(), keyframe).empty());
+  EXPECT_TRUE(asked());
+}
+
 TEST_F(Elements, AfterAFailureItAsksForAKeyframeAndMarksTheGap) {
   const auto seal = make("e2ee-encrypt", kVp8, key);
   const auto open = make("e2ee-decrypt", kVp8, key);
