@@ -72,8 +72,9 @@ struct Peer {
   std::optional<Responder> answered;
   std::optional<Channel> channel;
   unsigned hellos = 0;
-  bool retained = false;  // The secrets of this channel are in the table.
-  bool changed = false;   // Another identity under a known name, not accepted.
+  std::optional<Sha256> hello;  // The one answered last.
+  bool retained = false;        // The secrets of this channel are in the table.
+  bool changed = false;         // Another identity under a known name, not accepted.
   Steady since{};
   Steady open_since{};
 

@@ -52,6 +52,8 @@ Result<> Member::State::on_hello(Peer& peer, ByteView payload, Now) {
       (peer.phase != Phase::kIdle && peer.phase != Phase::kAnswered)) {
     return fail(ErrorCode::kConflict, "a hello out of turn");
   }
+  const auto hash = sha256(payload);
+  if (peer.hello == hash) return fail(ErrorCode::kExists, "a hello that came before");
   if (++peer.hellos > kMaxHellos) return fail(ErrorCode::kTooLarge, "too many hellos");
   auto ephemerals = Ephemerals::generate();
   if (!ephemerals) return tl::unexpected<Error>(ephemerals.error());
@@ -61,6 +63,7 @@ Result<> Member::State::on_hello(Peer& peer, ByteView payload, Now) {
   if (!answered) return tl::unexpected<Error>(answered.error());
   emit(event::Send{peer.number, epochs.back().number, answered->reply()});
   peer.answered = std::move(*answered);
+  peer.hello = hash;
   peer.phase = Phase::kAnswered;
   return {};
 }
