@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Mutated bundles, handshakes, letters, their contents, tables and rosters: nothing crashes,
+// nothing that was touched is taken for what it was. SOTTO_FUZZ_RUNS sets how many of each.
+#include "core/keys/contents.h"
+#include "core/keys/member.h"
+#include "tests/core/keys/support.h"
+
+#include <cstdlib>
+#include <random>
+
+namespace sotto::keys {
+namespace {
+
+int runs() {
+  const char* wanted = std::getenv("SOTTO_FUZZ_RUNS");
+  return wanted == nullptr ? 2000 : std::atoi(wanted);
+}
+
+Bytes bytes_of(Bytes bytes) { return bytes; }
+Bytes bytes_of(const Secret& secret) { return {secret.view().begin(), secret.view().end()}; }
+
+class Mutator {
+ public:
+  std::size_t below(std::size_t bound) {
+    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
+  }
+  std::uint8_t byte() {
+    // Heads of CBOR items come often.
+    constexpr std::uint8_t kLikely[] = {0x00, 0x18, 0x19, 0x1B, 0x40, 0x58, 0x59,
+                                        0x60, 0x80, 0x84, 0x9F, 0x5F, 0xF4, 0xFF};
+    return below(2) == 0 ? kLikely[below(std::size(kLikely))]
+                         : static_cast<std::uint8_t>(below(256));
+  }
+  Bytes mutated(Bytes bytes) {
+    const auto original = bytes;
+    do {
+      for (auto n = 1 + below(4); n > 0; --n) mutate(bytes);
+    } while (bytes == original);
+    return bytes;
+  }
+  std::mt19937& random() { return random_; }
+
+ private:
+  void mutate(Bytes& bytes) {
+    const auto at = [&](std::size_t i) { return bytes.begin() + static_cast<std::ptrdiff_t>(i); };
+    if (bytes.empty()) {
+      bytes.push_back(byte());
+      return;
+    }
+    const auto i = below(bytes.size());
+    switch (below(6)) {
+      case 0: bytes[i] = byte(); break;
+      case 1: bytes[i] = static_cast<std::uint8_t>(bytes[i] ^ (1U << below(8))); break;
+      case 2: bytes.erase(at(i), at(std::min(bytes.size(), i + 1 + below(20)))); break;
+      case 3: bytes.insert(at(i), 1 + below(4), byte()); break;
+      case 4: bytes.resize(i); break;
+      default: {
+        const Bytes part(at(i), at(std::min(bytes.size(), i + 1 + below(30))));
+        bytes.insert(at(below(bytes.size())), part.begin(), part.end());
+      }
+    }
+  }
+  std::mt19937 random_{20261123};
+};
+
+TEST(KeysFuzz, Bundles) {
+  Mutator mutator;
+  const Device device;
+  for (int run = 0; run < runs(); ++run) {
+    ASSERT_FALSE(parse_bundle(mutator.mutated(device.prekeys.bundle()), kToday));
+  }
+}
+
+TEST(KeysFuzz, HandshakesAndLetters) {
+  Mutator mutator;
+  Device i;
+  Device r;
+  const Pairing pairing{"team", Bytes(16, 7), 9, 4, {5}, {}};
+  const auto bundle = *parse_bundle(r.prekeys.bundle(), kToday);
+  const auto start =
+      *Initiator::start(pairing, *i.identity, bundle, nullptr, *Ephemerals::generate());
+  const auto answer = [&](ByteView hello) {
+    return Responder::answer(pairing, *r.identity, r.prekeys, i.identity->pub(), nullptr,
+                             *Ephemerals::generate(), hello);
+  };
+  auto answered = *answer(start.hello());
+  auto done = *start.finish(answered.reply(), *i.identity);
+  auto& sender = done.channel;
+  for (int run = 0; run < runs(); ++run) {
+    // What still is a hello leads to other keys: the initiator refuses the reply.
+    if (const auto other = answer(mutator.mutated(start.hello())); other && run % 16 == 0) {
+      ASSERT_FALSE(start.finish(other->reply(), *i.identity));
+    }
+    ASSERT_FALSE(start.finish(mutator.mutated(answered.reply()), *i.identity));
+    ASSERT_FALSE(answered.finish(mutator.mutated(done.finish)));
+  }
+  auto receiver = *answered.finish(done.finish);
+  for (int run = 0; run < runs(); ++run) {
+    const auto letter = *sender.seal(Bytes(1 + mutator.below(100)));
+    ASSERT_FALSE(receiver.open(mutator.mutated(letter)));
+    ASSERT_TRUE(receiver.open(letter));
+  }
+}
+
+TEST(KeysFuzz, ContentsHaveOneForm) {
+  Mutator mutator;
+  std::vector<Bytes> seeds;
+  seeds.push_back(print(Statement{70000, {}, Bytes(64)}));
+  seeds.push_back(print(Ack{7}));
+  for (std::uint8_t step = 0; step < 5; ++step) {
+    seeds.push_back(print(SasNote{static_cast<SasStep>(step), {}, {}}));
+  }
+  KeyNote key;
+  key.epoch = 1;
+  key.key = Secret(32);
+  for (const auto& secret : {print(key), print(InnerKeyNote{1, 2, 5, Secret(32)})}) {
+    seeds.emplace_back(secret.view().begin(), secret.view().end());
+  }
+  int taken = 0;
+  for (int run = 0; run < 5 * runs(); ++run) {
+    const auto bytes = mutator.mutated(seeds[mutator.below(seeds.size())]);
+    const auto content = parse_content(bytes);
+    if (!content) continue;
+    ++taken;
+    const auto again = std::visit([](const auto& note) { return bytes_of(print(note)); }, *content);
+    ASSERT_EQ(again, bytes);
+  }
+  EXPECT_GT(taken, 0) << "values may change, the form may not";
+}
+
+TEST(KeysFuzz, ContinuityTables) {
+  Mutator mutator;
+  Continuity table;
+  for (int i = 0; i < 3; ++i) {
+    const auto id = Device().id();
+    table.retain(id, Secret::random(kRetainedSize), {}, kToday);
+    static_cast<void>(table.name(id, "name" + std::to_string(i), {}, kToday));
+  }
+  const auto printed = table.print();
+  const Bytes seed(printed.view().begin(), printed.view().end());
+  for (int run = 0; run < runs(); ++run) {
+    const auto bytes = mutator.mutated(seed);
+    const auto parsed = Continuity::parse(bytes);
+    if (!parsed) continue;
+    ASSERT_TRUE(equal_constant_time(parsed->print().view(), bytes));
+  }
+}
+
+TEST(KeysFuzz, RostersAndEventsInAnyOrder) {
+  Mutator mutator;
+  std::vector<Device> devices(4);
+  auto& own = devices[0];
+  const auto number = [&] { return static_cast<MemberNumber>(mutator.below(6)); };
+  for (int run = 0; run < runs() / 20; ++run) {
+    Member::Options options;
+    options.group = "team";
+    options.session = Bytes(kSessionSize);
+    options.role = Role::kSender;
+    Member member(std::move(options), *own.identity, own.prekeys, own.continuity);
+    Now now{std::chrono::seconds(100), kToday};
+    std::vector<Bytes> heard{{}};
+    std::uint64_t epoch = 1;
+    for (int step = 0; step < 30; ++step) {
+      std::vector<RosterEntry> roster;
+      for (MemberNumber n = 1; n <= 4; ++n) {
+        if (n != 1 && mutator.below(3) == 0) continue;
+        const auto& device = devices[n - 1U];
+        roster.push_back({n, Role::kSender, device.spki(), device.prekeys.bundle(), ""});
+      }
+      if (mutator.below(10) == 0) {
+        auto& entry = roster[mutator.below(roster.size())];
+        switch (mutator.below(4)) {
+          case 0: entry.identity = mutator.mutated(entry.identity); break;
+          case 1: entry.prekeys = mutator.mutated(entry.prekeys); break;
+          case 2: entry.number = number(); break;
+          default: entry.role = Role::kViewer;
+        }
+      }
+      switch (mutator.below(5)) {
+        case 0: static_cast<void>(member.welcome(1, epoch++, roster, now)); break;
+        case 1:
+          static_cast<void>(
+              member.epoch(epoch++, static_cast<Cause>(mutator.below(4)), number(), roster, now));
+          break;
+        case 2: {
+          const auto& letter = heard[mutator.below(heard.size())];
+          static_cast<void>(member.message(
+              number(), mutator.below(2) == 0 ? letter : mutator.mutated(letter), now));
+          break;
+        }
+        case 3:
+          now.steady += std::chrono::milliseconds(mutator.below(20000));
+          member.tick(now);
+          break;
+        default: static_cast<void>(member.start_sas(number(), now));
+      }
+      for (auto& each : member.take_events()) {
+        if (auto* send = std::get_if<event::Send>(&each)) heard.push_back(send->payload);
+        ASSERT_FALSE(std::holds_alternative<event::InstallKey>(each)) << "nobody gave one";
+      }
+      ASSERT_GE(member.next_deadline(), now.steady - std::chrono::minutes(90));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sotto::keys
