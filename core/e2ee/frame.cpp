@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sotto::e2ee {
 namespace {
@@ -188,21 +189,34 @@ FrameOpener::Opened FrameOpener::open(ByteView sealed, Output& output) {
   const auto& [shim, body] = *found;
   opened.keyframe = shim.keyframe;
 
-  std::size_t written = 0;
+  waits_ = {};
   if (!two_layers_) {
+    std::size_t written = 0;
     const auto out = output.reserve(body.size());
     opened.verdict = outer_.open(body, shim.view(), out, written, opened.kid);
-  } else {
-    grow(inner_sealed_, body.size());
-    opened.verdict = outer_.open(body, shim.view(), inner_sealed_, written, opened.kid);
-    if (opened.verdict != Verdict::kOk) return opened;
-    opened.inner = true;
-    const auto inner = ByteView(inner_sealed_).first(written);
-    opened.verdict = inner_->open(inner, InnerMetadata(codec_).view(), output.reserve(inner.size()),
-                                  written, opened.kid);
+    if (opened.verdict == Verdict::kOk) output.commit(written);
+    return opened;
   }
-  if (opened.verdict == Verdict::kOk) output.commit(written);
+  grow(inner_sealed_, body.size());
+  opened.verdict = outer_.open(body, shim.view(), inner_sealed_, inner_size_, opened.kid);
+  if (opened.verdict == Verdict::kOk) open_inner(opened, output);
+  if (opened.inner && opened.verdict == Verdict::kNoKey) waits_ = opened;
   return opened;
+}
+
+FrameOpener::Opened FrameOpener::open_inner_again(Output& output) {
+  auto opened = std::exchange(waits_, {});
+  if (opened.verdict == Verdict::kNoKey && inner_) open_inner(opened, output);
+  return opened;
+}
+
+void FrameOpener::open_inner(Opened& opened, Output& output) {
+  opened.inner = true;
+  std::size_t written = 0;
+  const auto inner = ByteView(inner_sealed_).first(inner_size_);
+  opened.verdict = inner_->open(inner, InnerMetadata(codec_).view(), output.reserve(inner.size()),
+                                written, opened.kid);
+  if (opened.verdict == Verdict::kOk) output.commit(written);
 }
 
 }  // namespace sotto::e2ee

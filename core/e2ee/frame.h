@@ -87,14 +87,20 @@ class FrameOpener {
     bool keyframe = false;  ///< By the shim; true for sound.
   };
   Opened open(ByteView sealed, Output& output);
+  /// The same frame once more after the inner layer's key was missing: the outer one has opened
+  /// already and would refuse a repetition. Once.
+  Opened open_inner_again(Output& output);
 
  private:
+  void open_inner(Opened& opened, Output& output);
   Codec codec_;
   sframe::OpenerTable outer_;
   std::optional<sframe::OpenerTable> inner_;
   bool two_layers_;
   Bytes body_;
   Bytes inner_sealed_;
+  std::size_t inner_size_ = 0;  // Of what is in it.
+  Opened waits_;                // For the inner layer's key.
 };
 
 /// A KID that was never used: 64 random bits, the first byte of them not zero, so that it is always

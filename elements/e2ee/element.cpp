@@ -2,7 +2,35 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/e2ee/element.h"
 
+#include "elements/e2ee/agent_client.h"
+
+#include <utility>
+
 namespace sotto {
+
+bool is_running(GstElement* element) {
+  GST_OBJECT_LOCK(element);
+  const bool running = GST_STATE(element) >= GST_STATE_PAUSED;
+  GST_OBJECT_UNLOCK(element);
+  return running;
+}
+
+Result<std::shared_ptr<AgentClient>> make_agent_client(
+    GstElement* element, const std::string& address, agent::Role role,
+    std::function<void(const agent::Message&)> received) {
+  auto path = agent_path(address);
+  if (!path) return tl::unexpected<Error>(path.error());
+  auto changed = [element, was = -1](bool connected, const std::string& why) mutable {
+    if (std::exchange(was, connected ? 1 : 0) == (connected ? 1 : 0)) return;
+    post(element, gst_structure_new("key-agent", "connected", G_TYPE_BOOLEAN, gboolean{connected},
+                                    "reason", G_TYPE_STRING, why.c_str(), nullptr));
+  };
+  return std::make_shared<AgentClient>(
+      std::move(*path), role,
+      AgentClient::Handlers{
+          [received = std::move(received)](agent::Message message) { received(message); },
+          std::move(changed)});
+}
 
 ByteView view_of(GBytes* bytes) {
   if (bytes == nullptr) return {};

@@ -3,15 +3,30 @@
 // What e2ee-encrypt and e2ee-decrypt do alike.
 #pragma once
 
+#include "core/agent/message.h"
 #include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/sframe/suite.h"
 
 #include <gst/base/gstbasetransform.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 
 namespace sotto {
+
+class AgentClient;
+
+/// Paused or playing.
+bool is_running(GstElement* element);
+
+/// A line to the agent at `address`, which posts the element message `key-agent` (fields connected,
+/// reason) when the agent comes or goes. `received` is called from another thread and outlives the
+/// client.
+Result<std::shared_ptr<AgentClient>> make_agent_client(
+    GstElement* element, const std::string& address, agent::Role role,
+    std::function<void(const agent::Message&)> received);
 
 /// Empty for null.
 ByteView view_of(GBytes* bytes);

@@ -9,10 +9,12 @@
  * is dropped, and so is what was seen before (a window of 1024 frames per KID). A flush, as a seek
  * in a recording makes, begins the windows anew.
  *
- * Keys come from `key-file`, the `key` property, the action signals `add-key (kid, suite, key)`,
- * `add-second-key` and `remove-key (kid)`, or a SottoKeyring that several elements share: the
- * `keyring` of one element, set as field `keyring` of a GstContext of type `sotto.e2ee.keyring`
- * before the others start. Its signal `destroy` wipes all keys wherever they are.
+ * Keys come from `key-file`, from a `key-agent` (a Unix socket, `sotto keys agent`), which is asked
+ * for each KID that is new and answers within 250 ms or not at all, the `key` property, the action
+ * signals `add-key (kid, suite, key)`, `add-second-key` and `remove-key (kid)`, or a SottoKeyring
+ * that several elements share: the `keyring` of one element, set as field `keyring` of a GstContext
+ * of type `sotto.e2ee.keyring` before the others start. Its signal `destroy` wipes all keys
+ * wherever they are.
  *
  * Element messages, at most one of each kind per second:
  *
@@ -34,6 +36,7 @@
 #include "core/e2ee/frame.h"
 #include "core/e2ee/key_file.h"
 #include "core/e2ee/key_message.h"
+#include "elements/e2ee/agent_client.h"
 #include "elements/e2ee/buffer.h"
 #include "elements/e2ee/caps.h"
 #include "elements/e2ee/element.h"
@@ -44,7 +47,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 GST_DEBUG_CATEGORY_STATIC(gst_e2ee_decrypt_debug);
 #define GST_CAT_DEFAULT gst_e2ee_decrypt_debug
@@ -66,6 +71,7 @@ enum Property {
   kPropSecondKeyFile,
   kPropKey,
   kPropSecondKey,
+  kPropKeyAgent,
   kPropKeyring,
   kPropStats,
 };
@@ -97,6 +103,9 @@ struct GstE2eeDecryptPrivate {
   std::mutex mutex;  // Protects everything below; nothing is pushed, posted or emitted under it.
   std::string key_file;
   std::string second_key_file;
+  std::string agent_address;  // key-agent
+  std::shared_ptr<sotto::AgentClient> agent;
+  std::set<std::pair<bool, guint64>> agent_keys;  // What it gave: inner or not, KID.
   Keyring own{sotto_keyring_new()};
   Keyring shared;  // From a context; goes before our own.
   std::optional<FrameOpener> opener;
@@ -201,6 +210,75 @@ void ask_for_keyframe(GstE2eeDecrypt* self) {
                      gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
 }
 
+void from_agent(GstE2eeDecrypt* self, const sotto::agent::Message& message) {
+  constexpr auto kInner = sotto::agent::Layer::kInner;
+  if (const auto* with = std::get_if<sotto::agent::OpenWith>(&message)) {
+    const bool second = with->layer == kInner;
+    if (!add_key(self, second, with->kid, static_cast<guint>(with->suite), with->key.view()))
+      return;
+    const std::lock_guard lock(self->priv->mutex);
+    self->priv->agent_keys.emplace(second, with->kid);
+  } else if (const auto* drop = std::get_if<sotto::agent::Drop>(&message)) {
+    const std::lock_guard lock(self->priv->mutex);
+    auto& keys = self->priv->agent_keys;
+    auto* keyring = keyring_of(*self->priv);
+    for (auto key = keys.begin(); key != keys.end();) {
+      if (key->first != (drop->layer == kInner) || (key->second & drop->mask) != drop->kid) {
+        ++key;
+        continue;
+      }
+      (key->first ? sotto_keyring_inner(keyring) : sotto_keyring_outer(keyring))
+          ->remove(key->second);
+      key = keys.erase(key);
+    }
+  }
+}
+
+/// Not for a streaming thread: it may wait for the client's.
+void leave_agent(GstE2eeDecrypt* self) {
+  std::shared_ptr<sotto::AgentClient> before;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    before = std::move(self->priv->agent);
+  }
+  before.reset();
+  for (const auto layer : {sotto::agent::Layer::kInner, sotto::agent::Layer::kOuter}) {
+    from_agent(self, sotto::agent::Drop{layer, 0, 0});
+  }
+}
+
+Result<> join_agent(GstE2eeDecrypt* self) {
+  leave_agent(self);
+  std::string address;
+  bool both = false;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    address = self->priv->agent_address;
+    both = !self->priv->key_file.empty() || !self->priv->second_key_file.empty();
+  }
+  if (address.empty()) return {};
+  if (both) return sotto::fail(ErrorCode::kInvalid, "either key-agent or key-file, not both");
+  auto client = sotto::make_agent_client(
+      GST_ELEMENT(self), address, sotto::agent::Role::kOpen,
+      [self](const sotto::agent::Message& message) { from_agent(self, message); });
+  if (!client) return tl::unexpected<Error>(client.error());
+  const std::lock_guard lock(self->priv->mutex);
+  self->priv->agent = std::move(*client);
+  return {};
+}
+
+void set_key_agent(GstE2eeDecrypt* self, const GValue* value) {
+  const char* address = g_value_get_string(value);
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    self->priv->agent_address = address == nullptr ? "" : address;
+  }
+  if (!sotto::is_running(GST_ELEMENT(self))) return;
+  if (const auto joined = join_agent(self); !joined) {
+    sotto::post_error(GST_ELEMENT(self), joined.error());
+  }
+}
+
 /// Whatever has to be said about a frame that was dropped.
 void report(GstE2eeDecrypt* self, const FrameOpener::Opened& opened) {
   auto& priv = *self->priv;
@@ -252,20 +330,40 @@ FrameOpener::Opened open(GstE2eeDecryptPrivate& priv, ByteView sealed,
   // Whoever has a second key demands it of every frame.
   priv.two_layers = priv.two_layers || sotto_keyring_inner(keyring)->size() > 0;
   priv.opener->set_two_layers(priv.two_layers);
-  const auto opened = priv.opener->open(sealed, output);
+  return priv.opener->open(sealed, output);
+}
+
+/// With the lock held.
+void count(GstE2eeDecryptPrivate& priv, const FrameOpener::Opened& opened, gsize size) {
   auto& stats = priv.stats;
   priv.gap = priv.gap || opened.verdict != Verdict::kOk;
   switch (opened.verdict) {
     case Verdict::kOk:
       ++stats.frames;
-      stats.bytes_in += sealed.size();
+      stats.bytes_in += size;
       break;
     case Verdict::kNoKey: ++stats.without_key; break;
     case Verdict::kReplayed: ++stats.replayed; break;
     case Verdict::kMalformed: ++stats.malformed; break;
     default: ++stats.auth_failures; break;
   }
-  return opened;
+}
+
+/// Asks the key agent, within its bound, for a key that is missing; once for each layer.
+void ask_agent(GstE2eeDecryptPrivate& priv, ByteView sealed, sotto::BufferOutput& output,
+               FrameOpener::Opened& opened) {
+  for (int layers = 0; layers < 2 && opened.verdict == Verdict::kNoKey; ++layers) {
+    std::shared_ptr<sotto::AgentClient> agent;
+    {
+      const std::lock_guard lock(priv.mutex);
+      agent = priv.agent;
+    }
+    const auto layer = opened.inner ? sotto::agent::Layer::kInner : sotto::agent::Layer::kOuter;
+    if (!agent || !agent->ask(layer, opened.kid)) return;
+    const std::lock_guard lock(priv.mutex);
+    const bool again = opened.inner && priv.opener;
+    opened = again ? priv.opener->open_inner_again(output) : open(priv, sealed, output);
+  }
 }
 
 }  // namespace
@@ -288,12 +386,23 @@ static GstFlowReturn gst_e2ee_decrypt_generate_output(GstBaseTransform* base, Gs
   {
     const std::lock_guard lock(priv.mutex);
     opened = open(priv, sealed.view(), output);
+  }
+  if (opened.verdict == Verdict::kNoKey) ask_agent(priv, sealed.view(), output, opened);
+  std::shared_ptr<sotto::AgentClient> agent;
+  {
+    const std::lock_guard lock(priv.mutex);
+    count(priv, opened, sealed.view().size());
     if (opened.verdict == Verdict::kOk) {
+      if (priv.kid != opened.kid || !priv.opened_any) agent = priv.agent;
       changed = (priv.kid != opened.kid || !priv.opened_any) && priv.changed.pass() != 0;
       priv.kid = opened.kid;
       priv.opened_any = true;
       gap = std::exchange(priv.gap, false);
     }
+  }
+  if (agent) {
+    agent->proven(opened.inner ? sotto::agent::Layer::kInner : sotto::agent::Layer::kOuter,
+                  opened.kid);
   }
   if (opened.verdict == Verdict::kReplayed) {
     // A duplicate is no gap to mend; but a depayloader that waited has taken an old keyframe for
@@ -375,6 +484,11 @@ static gboolean gst_e2ee_decrypt_start(GstBaseTransform* base) {
     priv.changed.reset();
     priv.keyframe.reset();
     priv.warned = false;
+    wanted = wanted && priv.agent_address.empty();
+  }
+  if (const auto joined = join_agent(self); !joined) {
+    sotto::post_error(GST_ELEMENT(self), joined.error());
+    return FALSE;
   }
   if (wanted) {
     gst_element_post_message(GST_ELEMENT(self),
@@ -384,6 +498,7 @@ static gboolean gst_e2ee_decrypt_start(GstBaseTransform* base) {
 }
 
 static gboolean gst_e2ee_decrypt_stop(GstBaseTransform* base) {
+  leave_agent(GST_E2EE_DECRYPT(base));
   auto& priv = *GST_E2EE_DECRYPT(base)->priv;
   const std::lock_guard lock(priv.mutex);
   // Files are read again; keys that were given stay, and the windows of what was seen with them.
@@ -435,6 +550,7 @@ static void gst_e2ee_decrypt_set_property(GObject* object, guint id, const GValu
     case kPropSecondKeyFile: set_key_file(self, true, value); break;
     case kPropKey: set_key_message(self, false, value); break;
     case kPropSecondKey: set_key_message(self, true, value); break;
+    case kPropKeyAgent: set_key_agent(self, value); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
@@ -450,6 +566,7 @@ static void gst_e2ee_decrypt_get_property(GObject* object, guint id, GValue* val
   switch (id) {
     case kPropKeyFile: sotto::set_path(value, priv->key_file); break;
     case kPropSecondKeyFile: sotto::set_path(value, priv->second_key_file); break;
+    case kPropKeyAgent: sotto::set_path(value, priv->agent_address); break;
     case kPropKeyring: g_value_set_object(value, keyring_of(*priv)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -462,6 +579,7 @@ static void gst_e2ee_decrypt_init(GstE2eeDecrypt* self) {
 }
 
 static void gst_e2ee_decrypt_finalize(GObject* object) {
+  leave_agent(GST_E2EE_DECRYPT(object));
   delete GST_E2EE_DECRYPT(object)->priv;
   G_OBJECT_CLASS(gst_e2ee_decrypt_parent_class)->finalize(object);
 }
@@ -479,6 +597,9 @@ static void install_properties(GObjectClass* object_class) {
                         "added to the keyring");
   sotto::install_secret(object_class, kPropSecondKey, "second-key", "Second key (CBOR)",
                         "The same for the inner layer");
+  sotto::install_key_file(object_class, kPropKeyAgent, "key-agent", "Key agent (address)",
+                          "unix: and the path of a key agent's socket, as `sotto keys agent` makes "
+                          "one; it is asked for the keys of KIDs that come");
   g_object_class_install_property(
       object_class, kPropKeyring,
       g_param_spec_object("keyring", "Keyring",

@@ -17,6 +17,10 @@
  *
  * - `key-file`, which `sotto keys new` writes: every start of every element draws a KID of its own,
  *   so that no two runs ever share a key, and draws another after 2^24 frames;
+ * - `key-agent`, a Unix socket where `sotto keys agent` or another program gives each sender a key
+ * of its own and another one by time, count or command. Its start waits for the first key, two
+ * seconds at most; while no agent is there the last key seals on, for twice as many frames as it
+ * was given for at most;
  * - the `key` property or the action signal `set-key (kid, suite, key)`. Each (KID, key) may be
  * given to one sender of one track only, once; its counter goes on when the element is stopped and
  *   started. The element refuses one that it used before.
@@ -41,13 +45,16 @@
 #include "core/e2ee/frame.h"
 #include "core/e2ee/key_file.h"
 #include "core/e2ee/key_message.h"
+#include "elements/e2ee/agent_client.h"
 #include "elements/e2ee/buffer.h"
 #include "elements/e2ee/caps.h"
 #include "elements/e2ee/element.h"
 
+#include <gst/video/video.h>
 #include <sodium.h>
 
 #include <array>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -74,6 +81,7 @@ enum Property {
   kPropSecondKeyFile,
   kPropKey,
   kPropSecondKey,
+  kPropKeyAgent,
   kPropCapsMode,
   kPropStats,
 };
@@ -113,6 +121,8 @@ struct LayerKeys {
   FileKey file;      // What was in it; empty when the key came another way.
   Fingerprint current{};
   std::set<Fingerprint> used;
+  guint64 limit = 0;  // Frames after which the agent is told; 0: the key is not the agent's.
+  bool told = false;
 };
 
 struct Stats {
@@ -135,6 +145,9 @@ struct GstE2eeEncryptPrivate {
   CapsMode caps_mode = kDefaultCapsMode;
   sotto::e2ee::Codec codec = sotto::e2ee::Codec::kVp8;
   Stats stats;
+  std::string agent_address;  // key-agent
+  std::shared_ptr<sotto::AgentClient> agent;
+  bool starved = false;   // Frames were dropped for want of a key since the last one that passed.
   guint64 announced = 0;  // How many keys key-changed was posted for.
   Limiter needed;
   bool warned = false;
@@ -193,7 +206,9 @@ void forget(GstE2eeEncryptPrivate& priv, Layer layer) {
   } else {
     priv.sealer.set_inner({});
   }
-  keys_of(priv, layer).file = {};
+  auto& keys = keys_of(priv, layer);
+  keys.file = {};
+  keys.limit = 0;
 }
 
 /// Reads the file of a layer anew. What was there before is gone, whether it works or not.
@@ -226,7 +241,72 @@ bool set_key(GstE2eeEncrypt* self, Layer layer, guint64 kid, guint suite, ByteVi
     return false;
   }
   keys_of(*self->priv, layer).file = {};
+  keys_of(*self->priv, layer).limit = 0;
   return true;
+}
+
+void from_agent(GstE2eeEncrypt* self, const sotto::agent::Message& message) {
+  const auto* with = std::get_if<sotto::agent::SealWith>(&message);
+  if (with == nullptr) return;
+  const auto layer = with->layer == sotto::agent::Layer::kOuter ? Layer::kOuter : Layer::kInner;
+  const std::lock_guard lock(self->priv->mutex);
+  const auto used = use_key(*self->priv, layer, with->suite, with->kid, with->key.view());
+  if (!used) {
+    GST_WARNING_OBJECT(self, "the agent's key was refused: %s", used.error().message.c_str());
+    return;
+  }
+  auto& keys = keys_of(*self->priv, layer);
+  keys.file = {};
+  keys.limit = with->frames;
+  keys.told = false;
+}
+
+/// Not for a streaming thread: it may wait for the client's.
+void leave_agent(GstE2eeEncrypt* self) {
+  std::shared_ptr<sotto::AgentClient> before;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    before = std::move(self->priv->agent);
+  }
+  before.reset();
+  const std::lock_guard lock(self->priv->mutex);
+  for (const auto layer : {Layer::kOuter, Layer::kInner}) {
+    if (keys_of(*self->priv, layer).limit != 0) forget(*self->priv, layer);
+  }
+}
+
+Result<> join_agent(GstE2eeEncrypt* self, bool wait) {
+  leave_agent(self);
+  std::string address;
+  bool both = false;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    address = self->priv->agent_address;
+    both = !self->priv->outer.path.empty() || !self->priv->inner.path.empty();
+  }
+  if (address.empty()) return {};
+  if (both) return sotto::fail(ErrorCode::kInvalid, "either key-agent or key-file, not both");
+  auto client = sotto::make_agent_client(
+      GST_ELEMENT(self), address, sotto::agent::Role::kSeal,
+      [self](const sotto::agent::Message& message) { from_agent(self, message); });
+  if (!client) return tl::unexpected<Error>(client.error());
+  // Whoever comes later gets its frames dropped until then, and a keyframe after.
+  if (wait) (void)(*client)->wait_for_first(sotto::AgentClient::kStartWithin);
+  const std::lock_guard lock(self->priv->mutex);
+  self->priv->agent = std::move(*client);
+  return {};
+}
+
+void set_key_agent(GstE2eeEncrypt* self, const GValue* value) {
+  const char* address = g_value_get_string(value);
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    self->priv->agent_address = address == nullptr ? "" : address;
+  }
+  if (!sotto::is_running(GST_ELEMENT(self))) return;
+  if (const auto joined = join_agent(self, false); !joined) {
+    sotto::post_error(GST_ELEMENT(self), joined.error());
+  }
 }
 
 void set_key_message(GstE2eeEncrypt* self, Layer layer, const GValue* value) {
@@ -279,7 +359,7 @@ void report_missing_key(GstE2eeEncrypt* self) {
               gst_structure_new("key-needed", "dropped", G_TYPE_UINT64, count, nullptr));
   if (warn) {
     GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No key: no frame passes."),
-                        ("set key-file, or a key by set-key"));
+                        ("set key-file or key-agent, or a key by set-key"));
   }
 }
 
@@ -308,6 +388,15 @@ Verdict seal(GstE2eeEncryptPrivate& priv, ByteView frame, sotto::BufferOutput& o
         !draw(priv, layer)) {
       return Verdict::kFailed;
     }
+    auto& keys = keys_of(priv, layer);
+    if (!sealer || keys.limit == 0 || sealer->ctr() < keys.limit) continue;
+    if (!std::exchange(keys.told, true) && priv.agent) {
+      priv.agent->spent(
+          layer == Layer::kOuter ? sotto::agent::Layer::kOuter : sotto::agent::Layer::kInner,
+          sealer->kid());
+    }
+    // As many frames again for an agent that is away; then nothing passes.
+    if (sealer->ctr() - keys.limit >= keys.limit) forget(priv, layer);
   }
   return priv.sealer.seal(frame, output);
 }
@@ -330,6 +419,7 @@ static GstFlowReturn gst_e2ee_encrypt_generate_output(GstBaseTransform* base, Gs
   guint64 kid = 0;
   guint suite = 0;
   bool changed = false;
+  bool ask = false;
   {
     const std::lock_guard lock(priv.mutex);
     if (sotto::e2ee::is_dtx(priv.codec, frame.view())) {
@@ -343,10 +433,13 @@ static GstFlowReturn gst_e2ee_encrypt_generate_output(GstBaseTransform* base, Gs
       changed = std::exchange(priv.announced, priv.stats.keys) != priv.stats.keys;
       kid = priv.sealer.outer()->kid();
       suite = static_cast<guint>(priv.sealer.outer()->suite().suite);
+      ask = std::exchange(priv.starved, false) && priv.codec != sotto::e2ee::Codec::kOpus &&
+            GST_BUFFER_FLAG_IS_SET(in.get(), GST_BUFFER_FLAG_DELTA_UNIT) != FALSE;
     } else if (verdict == Verdict::kMalformed) {
       ++priv.stats.refused;
     } else {
       ++priv.stats.dropped;
+      priv.starved = true;
     }
   }
   switch (verdict) {
@@ -365,6 +458,11 @@ static GstFlowReturn gst_e2ee_encrypt_generate_output(GstBaseTransform* base, Gs
   if (changed) {
     sotto::post(GST_ELEMENT(self), gst_structure_new("key-changed", "kid", G_TYPE_UINT64, kid,
                                                      "suite", G_TYPE_UINT, suite, nullptr));
+  }
+  if (ask) {
+    // What this frame refers to was dropped.
+    gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self),
+                       gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
   }
   auto sealed = output.take(in.get());
   {
@@ -412,13 +510,21 @@ static gboolean gst_e2ee_encrypt_start(GstBaseTransform* base) {
       return FALSE;
     }
   }
-  const std::lock_guard lock(self->priv->mutex);
-  self->priv->needed.reset();
-  self->priv->warned = false;
+  {
+    const std::lock_guard lock(self->priv->mutex);
+    self->priv->needed.reset();
+    self->priv->warned = false;
+    self->priv->starved = false;
+  }
+  if (const auto joined = join_agent(self, true); !joined) {
+    sotto::post_error(GST_ELEMENT(self), joined.error());
+    return FALSE;
+  }
   return TRUE;
 }
 
 static gboolean gst_e2ee_encrypt_stop(GstBaseTransform* base) {
+  leave_agent(GST_E2EE_ENCRYPT(base));
   auto& priv = *GST_E2EE_ENCRYPT(base)->priv;
   const std::lock_guard lock(priv.mutex);
   for (const auto layer : {Layer::kOuter, Layer::kInner}) {
@@ -449,6 +555,7 @@ static void gst_e2ee_encrypt_set_property(GObject* object, guint id, const GValu
     case kPropSecondKeyFile: set_key_file(self, Layer::kInner, value); break;
     case kPropKey: set_key_message(self, Layer::kOuter, value); break;
     case kPropSecondKey: set_key_message(self, Layer::kInner, value); break;
+    case kPropKeyAgent: set_key_agent(self, value); break;
     case kPropCapsMode: {
       const std::lock_guard lock(self->priv->mutex);
       self->priv->caps_mode = static_cast<CapsMode>(g_value_get_enum(value));
@@ -469,6 +576,7 @@ static void gst_e2ee_encrypt_get_property(GObject* object, guint id, GValue* val
   switch (id) {
     case kPropKeyFile: sotto::set_path(value, priv->outer.path); break;
     case kPropSecondKeyFile: sotto::set_path(value, priv->inner.path); break;
+    case kPropKeyAgent: sotto::set_path(value, priv->agent_address); break;
     case kPropCapsMode: g_value_set_enum(value, static_cast<gint>(priv->caps_mode)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -481,6 +589,7 @@ static void gst_e2ee_encrypt_init(GstE2eeEncrypt* self) {
 }
 
 static void gst_e2ee_encrypt_finalize(GObject* object) {
+  leave_agent(GST_E2EE_ENCRYPT(object));
   delete GST_E2EE_ENCRYPT(object)->priv;
   G_OBJECT_CLASS(gst_e2ee_encrypt_parent_class)->finalize(object);
 }
@@ -501,6 +610,9 @@ static void install_properties(GObjectClass* object_class) {
                         "takes the key away");
   sotto::install_secret(object_class, kPropSecondKey, "second-key", "Second key (CBOR)",
                         "The same for the inner layer");
+  sotto::install_key_file(object_class, kPropKeyAgent, "key-agent", "Key agent (address)",
+                          "unix: and the path of a key agent's socket, as `sotto keys agent` makes "
+                          "one; it gives keys and other ones by time and count");
   g_object_class_install_property(
       object_class, kPropCapsMode,
       g_param_spec_enum("caps-mode", "Caps mode",
