@@ -120,6 +120,7 @@ struct GstSealedDemuxPrivate {
   std::size_t push_tracks = 0;
   bool push_begun = false;
   bool push_ended = false;
+  bool push_eos_sent = false;
   bool segment_due = true;
   guint32 seqnum = GST_SEQNUM_INVALID;
   guint group = 0;
@@ -380,6 +381,9 @@ static GstFlowReturn gst_sealed_demux_chain(GstPad* pad, GstObject* parent, GstB
     return GST_FLOW_ERROR;
   }
   report_damage(self, more.error().message);
+  send_segment(self);
+  priv.push_eos_sent = true;  // Upstream may have sent its own long ago, to a queue that gives up.
+  push_event_to_all(self, gst_event_new_eos());
   return GST_FLOW_EOS;
 }
 
@@ -388,6 +392,10 @@ static gboolean gst_sealed_demux_sink_event(GstPad* pad, GstObject* parent, GstE
   auto& priv = *self->priv;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_EOS: {
+      if (priv.push_eos_sent) {
+        gst_event_unref(event);
+        return TRUE;
+      }
       if (!priv.push_ended && priv.push_begun) report_damage(self, "the file is cut off");
       if (priv.outputs.empty()) {
         GST_ELEMENT_ERROR(self, STREAM, WRONG_TYPE, ("This is not a sealed file."), (nullptr));
@@ -531,6 +539,7 @@ void reset(GstSealedDemux* self) {
   priv.push_tracks = 0;
   priv.push_begun = false;
   priv.push_ended = false;
+  priv.push_eos_sent = false;
   priv.segment_due = true;
   priv.seqnum = GST_SEQNUM_INVALID;
   const std::lock_guard lock(priv.mutex);
