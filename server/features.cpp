@@ -4,6 +4,7 @@
 #include "server/auth/feature.h"
 #include "server/cameras/feature.h"
 #include "server/feature_list.h"
+#include "server/groups/feature.h"
 #include "server/janus/feature.h"
 #include "server/metrics/feature.h"
 #include "server/pages/feature.h"
@@ -23,6 +24,7 @@ std::vector<std::unique_ptr<Feature>> make_features(Context& context) {
   features.push_back(std::make_unique<WhepFeature>(context));
   // Stopped before WHEP (the last is first): direct publishers lose us, and not their viewers.
   features.push_back(std::make_unique<WhipFeature>(context));
+  features.push_back(std::make_unique<GroupsFeature>(context));
   features.push_back(std::make_unique<CamerasFeature>(context));
   features.push_back(std::make_unique<SourcesFeature>(context));
   features.push_back(std::make_unique<janus::JanusFeature>(context));

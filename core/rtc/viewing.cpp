@@ -153,6 +153,12 @@ std::string mark_sealed(const std::string& description, const std::vector<Viewin
   return sdp::print(*parsed);
 }
 
+bool marked_sealed(const std::string& description) {
+  const auto parsed = sdp::parse(description);
+  return parsed && std::any_of(parsed->media.begin(), parsed->media.end(),
+                               [](const auto& media) { return media.has(kSealedAttribute); });
+}
+
 Result<std::vector<std::size_t>> match_lines(const std::vector<ViewingLine>& lines,
                                              const std::vector<FeedTrack>& tracks) {
   std::vector<std::size_t> chosen;

@@ -41,6 +41,9 @@ ViewingPlan plan_for_feed(const std::vector<FeedTrack>& tracks, const std::strin
 /// taken from all others. Text that does not parse is returned as it is.
 std::string mark_sealed(const std::string& description, const std::vector<ViewingLine>& lines);
 
+/// Whether a section of `description` carries the mark.
+bool marked_sealed(const std::string& description);
+
 /// For a viewer that changes to another source without negotiation: per line of `lines` the index
 /// of the track that goes on under it, or tracks.size() where the new source has none of its kind.
 /// kUnsupported when it has one of that kind in another codec, or nothing at all to go on with.

@@ -106,6 +106,15 @@ struct MountpointConfig {  ///< janus.plugin.streaming
   std::vector<MountpointMedia> media;
 };
 
+struct GroupConfig {  ///< A sealed group.
+  std::string id;
+  std::string title;
+  bool require_e2ee = true;
+  std::size_t max_members = 32;
+
+  bool operator==(const GroupConfig&) const = default;
+};
+
 struct Config {
   std::filesystem::path data_dir;
   std::string log_level = "info";
@@ -119,6 +128,7 @@ struct Config {
   std::vector<CameraConfig> cameras;
   std::vector<MountConfig> mounts;
   std::vector<MountpointConfig> mountpoints;
+  std::vector<GroupConfig> groups;
 };
 
 /// Unknown keys, wrong types and values out of range are errors that name key and line.

@@ -257,6 +257,8 @@ void check_whole(const Config& config, Reader& reader) {
   check_ids(config.cameras, "cameras", taken, reader);
   check_ids(config.mounts, "mounts", taken, reader);
   check_ids(config.mountpoints, "mountpoints", taken, reader);
+  std::set<std::string> groups;  // Not sources: names of their own.
+  check_ids(config.groups, "groups", groups, reader);
   for (const auto& camera : config.cameras) {
     const bool known = camera.url.rfind("rtsp://", 0) == 0 ||
                        camera.url.rfind("rtsps://", 0) == 0 || camera.url == "demo:";

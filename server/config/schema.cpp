@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/config/schema.h"
 
+#include "core/groups/messages.h"
+
 namespace sotto::server {
 namespace {
 
@@ -106,6 +108,13 @@ void describe_mountpoint(MountpointConfig& c, ConfigVisitor& v) {
   v.list("media", c.media, [&v](MountpointMedia& media) { describe_media(media, v); });
 }
 
+void describe_group(GroupConfig& c, ConfigVisitor& v) {
+  v.text("id", c.id, kId);
+  v.text("title", c.title);
+  v.flag("require_e2ee", c.require_e2ee);
+  v.integer("max_members", c.max_members, 1, groups::kMaxMembers);
+}
+
 /// Notes each key's name; every list has one item for it.
 class KeyLister : public ConfigVisitor {
  public:
@@ -158,6 +167,7 @@ void describe(Config& config, ConfigVisitor& v) {
   v.list("mounts", config.mounts, [&v](MountConfig& c) { describe_mount(c, v); });
   v.list("mountpoints", config.mountpoints,
          [&v](MountpointConfig& c) { describe_mountpoint(c, v); });
+  v.list("groups", config.groups, [&v](GroupConfig& c) { describe_group(c, v); });
 }
 
 std::vector<std::string> config_keys() {

@@ -18,6 +18,7 @@ constexpr std::uint64_t kMaxNumber = (std::uint64_t{1} << 53U) - 1;
 /// Numbers are remembered for ever, so strangers must not be able to make them up without end.
 constexpr std::size_t kMaxNumbers = 100'000;
 constexpr const char* kKind = "source-number";
+constexpr const char* kPublished = "whip";  // SourceInfo::type
 
 bool valid_id(std::string_view id) {
   return !id.empty() && id.size() <= kMaxIdLength && std::all_of(id.begin(), id.end(), [](char c) {
@@ -43,6 +44,10 @@ class SourceRegistry : public Registry {
       return fail(ErrorCode::kInvalid, "a source's id is 1 to 64 of a-z, 0-9 and '-'");
     }
     if (source == nullptr) return fail(ErrorCode::kInternal, "no source given for " + id);
+    // Places where somebody publishes tell whether it is sealed when he does; nothing else can be.
+    if (source->info().type != kPublished) {
+      if (const auto clear = may_be_clear(id); !clear) return clear;
+    }
     const auto [place, added] = sources_.try_emplace(id, std::move(source));
     if (!added) return fail(ErrorCode::kExists, "there is already a source called " + id);
     ids_[number_of(id)] = id;
@@ -88,12 +93,58 @@ class SourceRegistry : public Registry {
     return number;
   }
 
+  Result<std::shared_ptr<void>> claim(const std::string& id, SourceClaim claim) override {
+    if (!valid_id(id)) {
+      return fail(ErrorCode::kInvalid, "a source's id is 1 to 64 of a-z, 0-9 and '-'");
+    }
+    auto& known = claims_[id];
+    if (const auto held = known.lock()) {
+      return fail(ErrorCode::kExists, id + " is announced in " + held->holder + " already");
+    }
+    const auto source = find(id);
+    const bool sealed = source != nullptr && source->info().sealed;
+    if (claim.sealed_only && source != nullptr && !sealed && in_the_clear(source->info())) {
+      claims_.erase(id);
+      return fail(ErrorCode::kConflict, id + " is published in the clear, and " + claim.holder +
+                                            " takes only what is sealed end to end");
+    }
+    claim.sealed_only = claim.sealed_only || sealed;
+    // The handle's end is the claim's; the entry goes with it if we are still there.
+    std::shared_ptr<const SourceClaim> held(
+        new SourceClaim(std::move(claim)),
+        [this, id, alive = std::weak_ptr(alive_)](const SourceClaim* gone) {
+          delete gone;
+          if (!alive.expired()) claims_.erase(id);
+        });
+    known = held;
+    return std::const_pointer_cast<SourceClaim>(held);
+  }
+
+  Result<> may_be_clear(std::string_view id) const override {
+    const auto found = claims_.find(id);
+    const auto claim = found == claims_.end() ? nullptr : found->second.lock();
+    if (claim == nullptr) return {};
+    const auto source = find(id);
+    if (!claim->sealed_only && (source == nullptr || !source->info().sealed)) return {};
+    return fail(ErrorCode::kConflict, kSealedRequired + std::string(id) + " is announced in " +
+                                          claim->holder +
+                                          ", so it has to be sealed end to end: it is not taken in "
+                                          "the clear");
+  }
+
  private:
+  /// A place where somebody may publish is in the clear only while somebody does.
+  static bool in_the_clear(const rtc::SourceInfo& info) {
+    return info.type != kPublished || info.state == rtc::SourceState::kLive;
+  }
+
   StateStore& state_;
   std::map<std::string, std::shared_ptr<rtc::Source>, std::less<>> sources_;
   std::map<std::string, std::uint64_t, std::less<>> numbers_;
   std::map<std::uint64_t, std::string> ids_;
   std::uint64_t next_ = 1;
+  std::map<std::string, std::weak_ptr<const SourceClaim>, std::less<>> claims_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace

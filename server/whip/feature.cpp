@@ -71,6 +71,13 @@ class WhipFeature::Publication : public HttpSession,
   }
 
   void on_connected() override {
+    // Somebody may have announced it as sealed since it was asked for.
+    if (const auto clear = context_.registry.may_be_clear(id_); !sealed_ && !clear) {
+      log::warning("whip", "a publication in the clear ended",
+                   {{"id", id_}, {"error", clear.error().message}});
+      context_.loop.post([self = shared_from_this()] { self->give_way(); });
+      return;
+    }
     mount_->set_live(true);
     live_ = true;
     log::info("whip", "publishing", {{"id", id_}, {"subject", subject_}});
@@ -134,6 +141,11 @@ WhipFeature::WhipFeature(Context& context) : context_(context) {
   tidy_timer_ = context_.loop.every(kTidyInterval, [this] { tidy(); });
   reload_ = context_.events.listen([this](const Event& event) {
     if (event.name == "config.reloaded") configure_mounts();
+    if (event.name == "group.removed") {
+      for (const auto& source : event.details.value("sources", std::vector<std::string>())) {
+        end_publication(source, event.details.value("subject", ""));
+      }
+    }
   });
 }
 
@@ -195,10 +207,22 @@ Result<std::shared_ptr<Mount>> WhipFeature::claim(const std::string& id,
   return (*place)->mount;
 }
 
+void WhipFeature::refuse_clear(const std::string& id, const Error& error) {
+  log::warning("whip", "a publication in the clear refused",
+               {{"id", id}, {"error", error.message}});
+  context_.metrics.count("sotto_sealed_refusals_total",
+                         "What would have put a sealed stream in the clear, or shown it.",
+                         {{"what", "publication"}});
+}
+
 void WhipFeature::signal(const std::shared_ptr<WebSocket>& socket) {
   const std::string id = socket->request().params.at("id");
   const std::string subject = socket->request().principal.subject;
-  const auto place = place_for(id, subject);
+  // What goes past us to viewers cannot be seen to be sealed.
+  const auto clear = context_.registry.may_be_clear(id);
+  if (!clear) refuse_clear(id, clear.error());
+  const auto place =
+      clear ? place_for(id, subject) : Result<Place*>(tl::unexpected<Error>(clear.error()));
   if (!place) {
     log::info("whip", "direct publisher refused", {{"id", id}, {"error", place.error().message}});
     socket->send(rtc::direct::print(rtc::direct::failure({}, place.error())));
@@ -238,6 +262,13 @@ void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opene
     opened(tl::unexpected<Error>(sealed.error()), nullptr);
     return;
   }
+  if (!*sealed) {
+    if (const auto clear = context_.registry.may_be_clear(opening.mount); !clear) {
+      refuse_clear(opening.mount, clear.error());
+      opened(tl::unexpected<Error>(clear.error()), nullptr);
+      return;
+    }
+  }
   const auto& subject = opening.exchange->request().principal.subject;
   const auto mount = claim(opening.mount, subject);
   if (!mount) {
@@ -247,6 +278,14 @@ void WhipFeature::open(const HttpSessions::Opening& opening, HttpSessions::Opene
   auto publication = std::make_shared<Publication>(context_, *mount, subject, opening.ended);
   places_.at(opening.mount).publication = publication;
   publication->start(opening.offer, std::move(*plans), *sealed, std::move(opened));
+}
+
+void WhipFeature::end_publication(const std::string& id, const std::string& subject) {
+  const auto found = places_.find(id);
+  const auto present = found == places_.end() ? nullptr : found->second.publication.lock();
+  if (present == nullptr || present->subject() != subject) return;
+  log::info("whip", "its group removed the publisher", {{"id", id}, {"subject", subject}});
+  present->give_way();
 }
 
 void WhipFeature::tidy() {

@@ -39,6 +39,9 @@ class WhipFeature : public Feature {
   void signal(const std::shared_ptr<WebSocket>& socket);
   /// The place of this id, made when it is new; kConflict when somebody else publishes to it.
   Result<Place*> place_for(const std::string& id, const std::string& subject);
+  void refuse_clear(const std::string& id, const Error& error);
+  /// A member that a sealed group removed publishes no longer.
+  void end_publication(const std::string& id, const std::string& subject);
   void tidy();
 
   Context& context_;

@@ -34,12 +34,13 @@ std::string access_of(const nlohmann::json& operation) {
   return operation.value("x-open-on-loopback", false) ? "loopback " + scope : scope;
 }
 
-/// Pages and the Janus API are described elsewhere; /v1/events and the signaling of direct
-/// publishers are WebSockets, which OpenAPI has no words for.
+/// Pages and the Janus API are described elsewhere; /v1/events, the signaling of direct publishers
+/// and sealed groups are WebSockets, which OpenAPI has no words for.
 bool described_elsewhere(const Router::RouteInfo& route, const std::string& janus) {
   return route.listener != Listener::kMain || route.path == "/{path...}" ||
          route.path.starts_with(janus) || route.path == "/v1/events" ||
-         route.path == "/v1/publish/{id}/signal" || route.path == "/v1/{rest...}";
+         route.path == "/v1/publish/{id}/signal" || route.path == "/v1/groups/{id}/ws" ||
+         route.path == "/v1/{rest...}";
 }
 
 class OpenApi : public test::ServerFixture {};

@@ -4,6 +4,7 @@
 
 #include "core/rtc/fanout/track.h"
 #include "core/rtc/sdp/sdp.h"
+#include "core/rtc/viewing.h"
 #include "server/janus/gatekeeper.h"
 #include "server/janus/negotiation.h"
 #include "server/janus/recording.h"
@@ -23,6 +24,8 @@ constexpr std::array<const char*, 15> kKnown{"audio",      "video",      "bitrat
                                              "audiocodec", "videocodec", "videoprofile", "opusred",
                                              "min_delay",  "max_delay",  "data"};
 constexpr const char* kGreeting = "Janus EchoTest here! You wrote: ";
+
+constexpr const char* kNotRecorded = "What is encrypted end to end is not recorded";
 
 enum EchoError {  // The plugin's own numbers.
   kNoMessage = 411,
@@ -154,7 +157,13 @@ Outcome EchoInstance::on_message(Message message) {
                   transaction);
     return Outcome::later(kHint);
   }
-  if (message.jsep) sealed_ = message.jsep->e2ee;
+  if (message.jsep) sealed_ = message.jsep->e2ee || rtc::marked_sealed(message.jsep->sdp);
+  if (sealed_ && (record_as_ || recording_ != nullptr)) {  // Asked for while it was in the clear, or before there was media.
+    record_as_.reset();
+    recording_.reset();
+    handle_.event(error(kInvalidElement, kNotRecorded), transaction);
+    return Outcome::later(kHint);
+  }
   if (auto refused = want_recording(message)) {
     handle_.event(std::move(*refused), transaction);
     return Outcome::later(kHint);
@@ -199,7 +208,7 @@ std::optional<Json> EchoInstance::want_recording(const Message& message) {
   if (!Gatekeeper::may_manage(message.principal)) {
     return error(kInvalidElement, "This token may not record");
   }
-  if (sealed_) return error(kInvalidElement, "What is encrypted end to end is not recorded");
+  if (sealed_) return error(kInvalidElement, kNotRecorded);
   if (recording_ != nullptr) return std::nullopt;
   record_as_ = text_of(message.body, "filename");
   if (record_as_->empty()) record_as_ = recording_name("echotest");

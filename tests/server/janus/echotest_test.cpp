@@ -45,6 +45,20 @@ TEST_F(Echo, SettingsAreChecked) {
   EXPECT_EQ(send({{"record", "yes"}})["error_code"], 413);
 }
 
+TEST_F(Echo, WhatIsSealedIsNotRecordedWhoeverAsksFirst) {
+  const std::string marked = std::string(FakePeer::kSdp) + "a=x-sotto-e2ee:sframe\r\n";
+  for (const Json& offer : {Json{{"type", "offer"}, {"sdp", FakePeer::kSdp}, {"e2ee", true}},
+                            Json{{"type", "offer"}, {"sdp", marked}}}) {
+    EXPECT_EQ(send({{"record", true}})["result"], "ok") << "nothing is known of the media yet";
+    const auto refused = send({{"video", true}}, offer);
+    EXPECT_EQ(refused["error_code"], 413);
+    EXPECT_NE(refused["error"].get<std::string>().find("end to end"), std::string::npos);
+    EXPECT_EQ(send({{"record", true}})["error_code"], 413);
+    // In the clear again: a new offer is a new word.
+    send({{"video", true}}, {{"type", "offer"}, {"sdp", FakePeer::kSdp}});
+  }
+}
+
 TEST_F(Echo, RecordingIsForThoseWhoManage) {
   EXPECT_EQ(send({{"record", true}})["result"], "ok") << "begins with the media";
   EXPECT_EQ(send({{"record", false}})["result"], "ok");

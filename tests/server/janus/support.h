@@ -127,6 +127,10 @@ class FakeRegistry final : public Registry {
     if (made) ++next_;
     return it->second;
   }
+  Result<std::shared_ptr<void>> claim(const std::string&, SourceClaim) override {
+    return fail(ErrorCode::kUnsupported, "no claims here");
+  }
+  Result<> may_be_clear(std::string_view) const override { return {}; }
   std::map<std::string, std::shared_ptr<rtc::Source>> sources;
   std::map<std::string, std::uint64_t> numbers;
 
