@@ -82,6 +82,9 @@ Result<> Member::State::check_roster(std::uint64_t number,
       continue;
     }
     const auto known = peers.find(entry.number);
+    if (known == peers.end() && entry.number <= highest) {
+      return fail(ErrorCode::kInvalid, "a member number that was given before");
+    }
     if (known != peers.end() &&
         (known->second.spki != entry.identity || known->second.role != entry.role)) {
       return fail(ErrorCode::kInvalid, "a member's identity or role changed under its number");
@@ -140,6 +143,7 @@ Result<> Member::State::enter(std::uint64_t number, const std::vector<RosterEntr
     drop_peer(at->second, removed && whom == at->first, now);
     at = peers.erase(at);
   }
+  highest = std::max(highest, roster.back().number);
   epoch.hash = keys::roster_hash(options.group, options.session, number, epoch.lines);
   auto signature =
       identity.sign(signed_statement(options.group, options.session, number, self, epoch.hash));

@@ -172,6 +172,7 @@ struct Member::State {
   Continuity& continuity;
 
   MemberNumber self = 0;
+  MemberNumber highest = 0;  // Of all rosters so far: what is new is higher.
   bool running = false;
   bool stopped = false;
   std::map<MemberNumber, Peer> peers;

@@ -283,6 +283,21 @@ TEST(Evil, RostersThatMakeNoSenseStopEverything) {
   }
 }
 
+TEST(Evil, ANumberThatWasGivenBackIsNotGivenAgain) {
+  Net net;
+  auto& a = net.join();
+  auto& b = net.join();
+  net.settle();
+  auto full = net.roster();
+  net.leave(b);
+  net.settle();
+  entry_of(full, b.number).identity = Device().spki();
+  EXPECT_FALSE(a.member->epoch(net.epoch + 1, Cause::kJoin, b.number, full, net.now));
+  net.drain(a);
+  EXPECT_TRUE(a.warned(Warning::kRosterRefused));
+  EXPECT_EQ(a.stops, 1);
+}
+
 TEST(Evil, RepeatedLettersChangeNothing) {
   Net net;
   std::uint64_t copies = 0;
