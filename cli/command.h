@@ -21,6 +21,7 @@ constexpr int kUsage = 2;   ///< The command line makes no sense.
 /// Set by the chosen subcommand while the command line is parsed, run afterwards.
 using Action = std::function<int()>;
 
+void add_id(CLI::App& app, Action& action);
 void add_keys(CLI::App& app, Action& action);
 void add_launch(CLI::App& app, Action& action);
 void add_publish(CLI::App& app, Action& action);

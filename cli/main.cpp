@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
       "  sotto publish test --to http://127.0.0.1:8080/whip/demo\n"
       "  sotto publish --help                    more about a command\n");
   Action action;
+  add_id(app, action);
   add_keys(app, action);
   add_launch(app, action);
   add_publish(app, action);

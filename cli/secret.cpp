@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -45,7 +46,11 @@ Result<std::string> read_secret(const std::string& file, const char* variable) {
   return checked(std::move(text), file);
 }
 
-Result<std::string> ask_secret(const char* prompt) {
+namespace {
+
+/// Runs `read` while the terminal shows nothing of what is typed.
+template <class Read>
+auto without_echo(const char* prompt, Read read) -> decltype(read()) {
   termios before{};
   if (tcgetattr(STDIN_FILENO, &before) != 0) {
     return fail(ErrorCode::kUnavailable,
@@ -59,9 +64,38 @@ Result<std::string> ask_secret(const char* prompt) {
     std::cerr << '\n';
   });
   std::cerr << prompt << ": " << std::flush;
-  std::string line;
-  if (!std::getline(std::cin, line)) return fail(ErrorCode::kInvalid, "nothing was entered");
-  return checked(std::move(line), "what was entered");
+  return read();
+}
+
+}  // namespace
+
+Result<std::string> ask_secret(const char* prompt) {
+  return without_echo(prompt, []() -> Result<std::string> {
+    std::string line;
+    if (!std::getline(std::cin, line)) return fail(ErrorCode::kInvalid, "nothing was entered");
+    return checked(std::move(line), "what was entered");
+  });
+}
+
+Result<Secret> read_line(int fd, std::size_t longest) {
+  Secret line(longest + 1);
+  std::size_t size = 0;
+  while (size < line.size()) {
+    // Byte by byte: what follows the line is somebody else's to read.
+    const auto got = read(fd, line.span().data() + size, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(ErrorCode::kIo, "the file descriptor cannot be read");
+    if (got == 0 || line.view()[size] == '\n') {
+      if (size == 0) return fail(ErrorCode::kInvalid, "nothing was entered");
+      return Secret::copy_of(line.view().first(size));
+    }
+    ++size;
+  }
+  return fail(ErrorCode::kTooLarge, "what was entered is too long");
+}
+
+Result<Secret> ask_line(const char* prompt, std::size_t longest) {
+  return without_echo(prompt, [longest] { return read_line(STDIN_FILENO, longest); });
 }
 
 SecretFile::~SecretFile() {

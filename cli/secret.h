@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/base/secret.h"
 
 #include <cstddef>
 #include <string>
@@ -19,6 +20,11 @@ Result<std::string> read_secret(const std::string& file, const char* variable);
 
 /// Asks at the terminal, without echo. kUnavailable when there is none.
 Result<std::string> ask_secret(const char* prompt);
+
+/// A line from a file descriptor, spaces and all, without its end; kTooLarge beyond `longest`.
+Result<Secret> read_line(int fd, std::size_t longest);
+/// The same from a person at the terminal, without echo.
+Result<Secret> ask_line(const char* prompt, std::size_t longest);
 
 /// A secret as a file that only this process has: elements take file names, not secrets.
 class SecretFile {
