@@ -82,8 +82,13 @@ export class FrameSealer extends FrameWork {
    */
   setKey(key) {
     const make = (layer) => layer && SealingKey.create(layer.suite, layer.base, randomKid());
-    this.#keys = key ? Promise.all([make(key), make(key.inner)]) : null;
-    this.#keys?.catch(() => {}); // Told with each frame.
+    this.useLayers(key ? Promise.all([make(key), make(key.inner)]) : null);
+  }
+
+  /** `layers`: a promise of SealingKeys, [outer, inner or undefined]; null stops the flow. */
+  useLayers(layers) {
+    this.#keys = layers;
+    layers?.catch(() => {}); // Told with each frame.
   }
 
   async work(bytes, mimeType) {
@@ -152,7 +157,7 @@ export const openingKids = (key) => ({
 
 /** Opens what one receiver receives. */
 export class FrameOpener extends FrameWork {
-  #outer = null; #inner = null; #asked = -Infinity; #askKeyframe;
+  #outer = null; #inner = null; #asked = -Infinity; #missed = 0; #askKeyframe;
 
   /** `askKeyframe()` is called when frames were lost to us: at most once a second. */
   constructor({ askKeyframe = () => {}, ...options } = {}) {
@@ -161,11 +166,20 @@ export class FrameOpener extends FrameWork {
   }
 
   /** `key`: as of FrameSealer. With an inner one, every frame must have both layers. */
-  setKey(key, { outer, inner } = openingKids(key)) {
+  setKey(key, kids = openingKids(key)) { this.useKids(kids); }
+
+  /** What opens each layer, by open(sealed, metadata); null opens nothing. */
+  useKids({ outer, inner }) {
     this.#outer = outer;
     this.#inner = inner;
     this.#asked = -Infinity;
-    if (key) this.#ask();
+    if (outer) this.#ask();
+  }
+
+  /** There is another key: a picture that could not be opened for lack of it can begin now. */
+  keysCame() {
+    if (this.counters.missingKey > this.#missed) this.#ask();
+    this.#missed = this.counters.missingKey;
   }
 
   #ask() {

@@ -7,6 +7,8 @@
 //   const publisher = new WhipPublisher({ …, seal });
 //   seal.addEventListener('counters', () => console.log(seal.counters));
 
+import { withoutBytes } from './calls.js';
+
 const DEFAULT_WORKER = new URL('./worker.js', import.meta.url);
 
 const hasTransform = () => 'RTCRtpScriptTransform' in globalThis;
@@ -27,10 +29,13 @@ export function whyNoSeal() {
 export class SealedMedia extends EventTarget {
   /** Whether it seals what is sent; the other end is told. */
   seals = false;
-  #worker; #tracks = new Map(); #count = 0; #fallback;
+  #worker; #tracks = new Map(); #count = 0; #fallback; #senders = 0; #turn = Promise.resolve();
 
-  /** `worker`: another script than ours, for pages from another origin. */
-  constructor({ key = null, worker = DEFAULT_WORKER } = {}) {
+  /**
+   * `key`: of a stream with a key of its own; or `calls`: 1 or 2 layers of keys that change, see
+   * use(), install() and remove(). `worker`: another script than ours, for pages from another origin.
+   */
+  constructor({ key = null, calls = 0, worker = DEFAULT_WORKER } = {}) {
     super();
     const reason = whyNoSeal();
     if (reason) throw new Error(reason);
@@ -41,8 +46,20 @@ export class SealedMedia extends EventTarget {
       this.#tracks.set(data.track, data.counters);
       this.dispatchEvent(new Event('counters'));
     });
-    this.setKey(key);
+    if (calls) this.#worker.postMessage({ call: { layers: calls } });
+    else this.setKey(key);
   }
+
+  // Of calls: keys as Member tells of them; their bytes are wiped. In the order of these calls.
+  #tell(change) {
+    this.#turn = this.#turn.then(async () => this.#worker.postMessage({ call: await change() }));
+    return this.#turn;
+  }
+
+  /** What is sealed from now on, is sealed with this; null: nothing is. One key is given only once. */
+  use(key) { return this.#tell(async () => ({ use: key && await withoutBytes(key) })); }
+  install(key) { return this.#tell(async () => ({ install: await withoutBytes(key) })); }
+  remove(kid) { return this.#tell(() => ({ remove: kid })); }
 
   /** What a RTCPeerConnection needs in its configuration. */
   get configuration() { return this.#fallback ? { encodedInsertableStreams: true } : {}; }
@@ -52,7 +69,8 @@ export class SealedMedia extends EventTarget {
     const sender = end instanceof RTCRtpSender;
     this.seals ||= sender;
     this.#count += 1;
-    const track = { id: this.#count, role: sender ? 'seal' : 'open', mimeType };
+    const track = { id: this.#count, role: sender ? 'seal' : 'open', mimeType, context: sender ? this.#senders : 0 };
+    this.#senders += sender ? 1 : 0;
     this.#tracks.set(track.id, null);
     if (this.#fallback) {
       const { readable, writable } = end.createEncodedStreams();
@@ -69,7 +87,10 @@ export class SealedMedia extends EventTarget {
   }
 
   /** A new connection takes the place of the former: what was counted is forgotten. */
-  reset() { this.#tracks.clear(); }
+  reset() {
+    this.#tracks.clear();
+    this.#senders = 0;
+  }
 
   /** Of all tracks together; see newCounters(). */
   get counters() {

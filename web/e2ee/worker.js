@@ -5,14 +5,21 @@
 //
 // In:  {key: {suite, base} | null}                                for all tracks, now and later
 //      {readable, writable, track}                               the fallback's streams
+// of a call instead, where each sender has a worker of its own (calls.js):
+//      {call: {layers}}                                          first of all
+//      {call: {use: {kid, suite, base, inner} | null}}           seal with this from now on
+//      {call: {install: {kid, suite, base, inner}}}, {call: {remove: kid}}
 // Out: {track, counters}                                         at most five times a second
-// A track: {id, role: "seal" | "open", mimeType}.
+// A track: {id, role: "seal" | "open", mimeType, context}; `context`: its place among the senders.
+import { CallOpener, CallSealing } from './calls.js';
 import { FrameOpener, FrameSealer, openingKids } from './frames.js';
 
 const TELL_MS = 200;
 const works = new Set();
 let key = null;
 let kids = openingKids(null); // Outlives connections: what was opened once is not opened again.
+
+let call = null; // {sealing, outer, inner} of a call.
 
 function teller(id) {
   let timer = 0;
@@ -29,13 +36,20 @@ function teller(id) {
   };
 }
 
-function run({ id, role, mimeType }, readable, writable, askKeyframe) {
+function giveKeys({ work, role, context }) {
+  if (!call) work.setKey(key, kids);
+  else if (role === 'seal') work.useLayers(call.sealing.layers(context));
+  else work.useKids(call);
+}
+
+function run({ id, role, mimeType, context }, readable, writable, askKeyframe) {
   const Work = role === 'seal' ? FrameSealer : FrameOpener;
   const work = new Work({ mimeType, changed: teller(id), askKeyframe });
-  works.add(work);
-  work.setKey(key, kids);
+  const entry = { work, role, context };
+  works.add(entry);
+  giveKeys(entry);
   // Ends, well or not, when the connection or the track does.
-  readable.pipeThrough(work.transform()).pipeTo(writable).catch(() => {}).finally(() => works.delete(work));
+  readable.pipeThrough(work.transform()).pipeTo(writable).catch(() => {}).finally(() => works.delete(entry));
 }
 
 addEventListener('rtctransform', ({ transformer }) => {
@@ -46,11 +60,30 @@ addEventListener('rtctransform', ({ transformer }) => {
   });
 });
 
+function changeCall({ layers, use, install, remove }) {
+  if (layers) call = { sealing: new CallSealing(), outer: new CallOpener(), inner: layers === 2 ? new CallOpener() : null };
+  if (use !== undefined) {
+    call.sealing.use(use);
+    for (const entry of works) if (entry.role === 'seal') giveKeys(entry);
+  }
+  if (install) {
+    call.outer.install(install.kid, install);
+    call.inner?.install(install.kid, install.inner);
+    for (const { work, role } of works) if (role === 'open') work.keysCame();
+  }
+  if (remove !== undefined) {
+    call.outer.remove(remove);
+    call.inner?.remove(remove);
+  }
+}
+
 addEventListener('message', ({ data }) => {
   if ('key' in data) {
     key = data.key;
     kids = openingKids(key);
-    for (const work of works) work.setKey(key, kids);
+    works.forEach(giveKeys);
+  } else if (data.call) {
+    changeCall(data.call);
   } else if (data.readable) {
     run(data.track, data.readable, data.writable);
   }

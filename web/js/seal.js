@@ -30,14 +30,16 @@ function lock(shut) {
 }
 
 /** Shows `state` (empty: nothing is known yet) in #seal and #seal-text, and says it once. */
-export function showSeal(state) {
+export const showSeal = (state) => showMark(state, ...SEALS[state] ?? []);
+
+/** The same with words of one's own. */
+export function showMark(state, title = '', text = '') {
   const mark = byId('seal');
-  if (mark.dataset.state === state) return;
+  if (mark.dataset.state === state && mark.textContent === title && byId('seal-text').textContent === text) return;
   mark.dataset.state = state;
   mark.hidden = byId('seal-text').hidden = !state;
   mark.replaceChildren();
   if (!state) return;
-  const [title, text] = SEALS[state];
   mark.className = `seal seal-${state}`;
   mark.append(lock(state !== 'open' && state !== 'unsealed'), title);
   byId('seal-text').textContent = text;

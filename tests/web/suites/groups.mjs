@@ -1,0 +1,246 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Sealed groups in browsers, through the real server and through one that lies: who sees whom, what
+// words say, and what people are told when something is wrong.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { accessibilityFaults, tabOrder } from '../support/accessibility.mjs';
+import { buildRoot, sourceRoot } from '../support/browsers.mjs';
+import { expectMovement } from '../support/media.mjs';
+import { appears } from '../support/pages.mjs';
+import { Proxy } from '../support/proxy.mjs';
+import { Server } from '../support/server.mjs';
+
+// A member that sends nothing has no stream yet.
+export const expected = [/404|503/];
+
+const load = (name) => import(pathToFileURL(join(sourceRoot, 'web/e2ee/keys', `${name}.js`)));
+const [{ Member }, { KeyStore }, { toBase64url }] = await Promise.all(['member', 'store', 'base64'].map(load));
+
+let server;
+let proxies; // One for each of two members.
+let groups = 0;
+
+export async function setUp(fixture) {
+  server = fixture.keep(await Server.start());
+  proxies = [fixture.keep(await Proxy.start(server.url)), fixture.keep(await Proxy.start(server.url))];
+}
+
+async function newGroup() {
+  for (const proxy of proxies) Object.assign(proxy, { toPage: (message) => message, toServer: (message) => message });
+  groups += 1;
+  const id = `team${groups}`;
+  await server.api('POST', '/v1/groups', { id });
+  return id;
+}
+
+const screenshot = async (page, name) => {
+  const folder = join(buildRoot, 'tests/web-screenshots');
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `group-${name}.png`), fullPage: true });
+};
+
+/** A browser of its own, in the group under `name`. `through`: a proxy. `link`: an invitation. */
+async function joins(fixture, group, name, { through = server, link = `/group.html?group=${group}`, sends = false, secret = false } = {}) {
+  const page = await fixture.page({ width: 1200, height: 900 });
+  await page.evaluateOnNewDocument((token) => sessionStorage.setItem('sotto.token', token), server.token); // As logged in.
+  await page.goto(link.startsWith('/') ? through.url + link : link);
+  await page.type('#name', name);
+  if (secret) await page.click('#secret');
+  await page.click('#enter');
+  await appears(page, '#inside:not([hidden])');
+  if (sends) await page.click('#send');
+  return page;
+}
+
+/** Waits until the row of `name` says something that matches. */
+const stands = (page, name, pattern) => page.waitForFunction((who, source) => [...document.querySelectorAll('#people li[data-member]')]
+  .some((each) => each.querySelector('h3').textContent === who && new RegExp(source).test(each.querySelector('.state').textContent)),
+{ polling: 50 }, name, pattern.source);
+const shows = (page, source) => expectMovement(page, `#pictures li[data-id="${source}"] video`);
+const mark = (page, pattern) => page.waitForFunction((source) => new RegExp(source).test(document.querySelector('#seal').textContent), { polling: 50 }, pattern.source);
+const framesOf = (page, source) => page.$eval(`#pictures li[data-id="${source}"] video`, (video) => video.getVideoPlaybackQuality().totalVideoFrames);
+const warned = (page, code) => appears(page, `#warnings [data-code="${code}"]`);
+
+/** Opens the comparison with `name` and gives the words shown. */
+async function openWords(page, name) {
+  await page.evaluate((who) => [...document.querySelectorAll('#people li[data-member]')]
+    .find((each) => each.querySelector('h3').textContent === who).querySelector('.buttons button').click(), name);
+}
+const wordsIn = async (page) => {
+  await page.waitForFunction(() => document.querySelectorAll('#words li').length === 4, { polling: 50 });
+  return page.$$eval('#words li, #emoji li', (items) => items.map(({ textContent }) => textContent));
+};
+
+export const tests = {
+  'three see each other; one leaves, one joins, and pictures go on under new keys': async (fixture) => {
+    const group = await newGroup();
+    const anna = await joins(fixture, group, 'anna', { sends: true });
+    await mark(anna, /you are alone/);
+    const ben = await joins(fixture, group, 'ben', { sends: true });
+    const cleo = await joins(fixture, group, 'cleo');
+    await Promise.all([shows(cleo, `${group}-anna`), shows(cleo, `${group}-ben`), shows(anna, `${group}-ben`), shows(ben, `${group}-anna`)]);
+    await Promise.all([anna, ben, cleo].map((page) => mark(page, /^Sealed end to end$/)));
+    assert.match(await anna.$eval('#seal-text', ({ textContent }) => textContent), /0 of 2 compared/);
+    const codes = await Promise.all([anna, ben, cleo].map((page) => page.$eval('#code', ({ textContent }) => textContent)));
+    assert.match(codes[0], /^\d{5}( \d{5}){5}$/);
+    assert.deepEqual(new Set(codes).size, 1);
+    for (const page of [anna, cleo]) assert.deepEqual(await accessibilityFaults(page), []);
+    await screenshot(anna, 'light');
+
+    // Who is in no group, or was not asked, opens nothing.
+    const stranger = await fixture.page();
+    await stranger.evaluateOnNewDocument((token) => sessionStorage.setItem('sotto.token', token), server.token);
+    await stranger.goto(`${server.url}/watch.html?id=${group}-anna`);
+    await stranger.waitForFunction(() => document.querySelector('#seal')?.dataset.state === 'no-key', { polling: 50 });
+
+    await ben.click('#leave');
+    await appears(ben, '#join:not([hidden])');
+    await appears(cleo, `#pictures:not(:has([data-id="${group}-ben"]))`);
+    const dora = await joins(fixture, group, 'dora');
+    const before = await framesOf(cleo, `${group}-anna`);
+    await shows(dora, `${group}-anna`);
+    await cleo.waitForFunction((source, least) => document.querySelector(`#pictures li[data-id="${source}"] video`).getVideoPlaybackQuality().totalVideoFrames > least,
+      { polling: 50 }, `${group}-anna`, before + 10);
+    for (const page of [anna, cleo, dora]) assert.equal(await page.$$eval('#warnings li', ({ length }) => length), 0);
+  },
+
+  'the words are the same on both screens, and both are verified when both said so': async (fixture) => {
+    const group = await newGroup();
+    const [anna, ben] = [await joins(fixture, group, 'anna'), await joins(fixture, group, 'ben')];
+    await stands(anna, 'ben', /words were not compared/);
+    await openWords(anna, 'ben');
+    await stands(ben, 'anna', /words were not compared/);
+    await ben.waitForFunction(() => /wants to compare/.test(document.querySelector('#announcer').textContent), { polling: 50 });
+    await openWords(ben, 'anna');
+    const words = await wordsIn(anna);
+    assert.deepEqual(await wordsIn(ben), words);
+    assert.deepEqual(await accessibilityFaults(anna), []);
+    await screenshot(anna, 'words');
+    const order = await tabOrder(anna);
+    assert.ok(['match', 'differ', 'later'].every((id) => order.some(({ name, visible }) => name === id && visible)), JSON.stringify(order));
+    await anna.click('#match');
+    await ben.focus('#match');
+    await ben.keyboard.press('Enter');
+    await Promise.all([mark(anna, /^Sealed and verified$/), mark(ben, /^Sealed and verified$/)]);
+    await anna.keyboard.press('Escape');
+    await stands(anna, 'ben', /Verified/);
+    for (const [scheme, width] of [['dark', 1200], ['dark', 390], ['light', 390]]) {
+      await anna.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      await anna.setViewport({ width, height: 844 });
+      assert.deepEqual(await accessibilityFaults(anna), [], `${scheme} ${width}`);
+      await screenshot(anna, `${scheme}-${width}`);
+    }
+    // They meet again: nothing has to be compared.
+    await ben.reload();
+    await ben.type('#name', 'ben');
+    await ben.click('#enter');
+    await stands(anna, 'ben', /Verified/);
+    await stands(ben, 'anna', /Verified/);
+    assert.equal(await anna.$$eval('#warnings li', ({ length }) => length), 0);
+  },
+
+  'a server that puts itself in the middle is seen in the words, which differ': async (fixture) => {
+    const group = await newGroup();
+    const store = KeyStore.inMemory();
+    const device = await store.device();
+    const [identity, prekeys] = [toBase64url(device.identity.spki), toBase64url(device.prekeys[0].bundle)];
+    // To each of the two, the server plays the other: with its own identity, and channels of its own.
+    for (const proxy of proxies) {
+      let fake = null;
+      let own = 0;
+      const forge = (roster) => roster.map((entry) => (entry.member === own ? entry : { ...entry, identity, prekeys }));
+      proxy.toPage = (message, page) => {
+        if (message.type === 'message') return null;
+        if (message.type === 'welcome') own = message.member;
+        if (!message.roster) return message;
+        const roster = forge(message.roster);
+        const other = roster.find(({ member }) => member !== own);
+        if (other && !fake) {
+          fake = Member.enter({ group, session: proxy.session ??= message.session, member: other.member, epoch: message.epoch, roster }, {
+            device, store, emit: ({ type, to, epoch, payload }) => {
+              if (type === 'send' && to === own) page.say({ type: 'message', from: other.member, epoch, payload: toBase64url(payload) });
+            },
+          });
+        } else {
+          proxy.session ??= message.session;
+          fake?.then((member) => member.epoch({ ...message, roster }));
+        }
+        return { ...message, roster };
+      };
+      proxy.toServer = (message) => {
+        if (message.type !== 'send') return message;
+        fake?.then((member) => member.message({ from: own, epoch: message.epoch, payload: message.payload }));
+        return null;
+      };
+    }
+    const [anna, ben] = [await joins(fixture, group, 'anna', { through: proxies[0] }), await joins(fixture, group, 'ben', { through: proxies[1] })];
+    await stands(anna, 'ben', /words were not compared/); // All looks well so far.
+    await stands(ben, 'anna', /words were not compared/);
+    await openWords(anna, 'ben');
+    await openWords(ben, 'anna');
+    assert.notDeepEqual(await wordsIn(anna), await wordsIn(ben));
+    await anna.click('#differ');
+    await warned(anna, 'differ');
+    await mark(anna, /Sealed, with a warning/);
+    assert.deepEqual(await accessibilityFaults(anna), []);
+    await screenshot(anna, 'differ');
+    for (const proxy of proxies) delete proxy.session;
+  },
+
+  'a ghost that a server shows to one member is told to both and gets no key': async (fixture) => {
+    const group = await newGroup();
+    const ghost = await KeyStore.inMemory().device();
+    const letters = [];
+    proxies[0].toPage = (message) => (message.roster && message.epoch > 1 ? {
+      ...message, roster: [...message.roster, {
+        member: 99, role: 'viewer', identity: toBase64url(ghost.identity.spki), prekeys: toBase64url(ghost.prekeys[0].bundle), sources: [],
+      }],
+    } : message);
+    proxies[0].toServer = (message) => {
+      if (message.type === 'send') letters.push(message.to);
+      return message.to === 99 ? null : message;
+    };
+    const anna = await joins(fixture, group, 'anna', { through: proxies[0], sends: true });
+    const ben = await joins(fixture, group, 'ben');
+    await Promise.all([warned(anna, 'roster-mismatch'), warned(anna, 'ghost'), warned(ben, 'roster-mismatch')]);
+    await mark(anna, /Sealed, with a warning/);
+    await stands(anna, 'Viewer 99', /Agreeing on keys/);
+    assert.match(await anna.$eval('[data-code="ghost"]', ({ textContent }) => textContent), /gets no key/);
+    assert.deepEqual(await accessibilityFaults(anna), []);
+    await screenshot(anna, 'ghost');
+    // Nobody has the key that is used now: it fails closed.
+    await ben.waitForFunction((source) => document.querySelector(`#pictures li[data-id="${source}"]`), { polling: 50 }, `${group}-anna`);
+    assert.equal(await framesOf(ben, `${group}-anna`), 0);
+    assert.ok(!letters.includes(99), 'a letter went to the ghost');
+  },
+
+  'an invitation holds the secret, and without it there is no key': async (fixture) => {
+    const group = await newGroup();
+    const anna = await joins(fixture, group, 'anna', { sends: true, secret: true });
+    await anna.evaluate(() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; });
+    await anna.click('#invite');
+    await anna.waitForFunction(() => window.copied, { polling: 50 });
+    const link = await anna.evaluate(() => window.copied);
+    assert.match(link, /group\.html\?group=team\d+#g=[\w-]{43}$/);
+    // The secret survives the way through the log-in page, and is in no address then.
+    const ben = await fixture.page();
+    await ben.goto(link);
+    await appears(ben, '#password');
+    assert.ok(!ben.url().includes('g='));
+    await ben.type('#password', server.password);
+    await ben.click('#submit');
+    await appears(ben, '#invited:not([hidden])');
+    await ben.type('#name', 'ben');
+    await ben.click('#enter');
+    await shows(ben, `${group}-anna`);
+    const cleo = await joins(fixture, group, 'cleo');
+    await warned(cleo, 'channel-broken');
+    await stands(cleo, 'anna', /No secure channel/);
+    assert.equal(await framesOf(cleo, `${group}-anna`), 0);
+    assert.ok(!server.log().includes(link.split('#g=')[1]));
+  },
+};
