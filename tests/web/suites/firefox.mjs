@@ -13,8 +13,8 @@ import { Server, logIn } from '../support/server.mjs';
 export const browser = 'firefox';
 
 let camera;
-// The wall's tile of a place nobody publishes to.
-export const expected = [/503/];
+// The wall's tile of a place nobody publishes to, and that of a member who sends nothing.
+export const expected = [/404|503/];
 
 let server;
 
@@ -85,6 +85,33 @@ export const tests = {
     await mark(viewer, 'no-key');
     await page.click('#stop');
     await appears(page, '#start:not([hidden])');
+  },
+
+  'members of a sealed group compare words and see each other': async (fixture) => {
+    await server.api('POST', '/v1/groups', { id: 'team' });
+    const pages = [];
+    for (const name of ['anna', 'ben']) {
+      const page = await fixture.page();
+      await logIn(page, server);
+      await page.goto(`${server.url}/group.html?group=team`);
+      await page.type('#name', name);
+      await page.click('#enter');
+      await appears(page, '#inside:not([hidden])');
+      pages.push(page);
+    }
+    const [anna, ben] = pages;
+    await anna.click('#send');
+    await expectMovement(ben, '[data-id="team-anna"] video', { plain: true });
+    const words = [];
+    for (const page of pages) {
+      await page.waitForFunction(() => document.querySelector('[data-member] .buttons button:not([hidden])'), { polling: 50 });
+      await page.click('[data-member] .buttons button');
+    }
+    for (const page of pages) {
+      await page.waitForFunction(() => document.querySelectorAll('#words li').length === 4, { polling: 50 });
+      words.push(await page.$eval('#words', ({ textContent }) => textContent));
+    }
+    assert.equal(words[0], words[1]);
   },
 
   'the admin page adds and removes a camera': async (fixture) => {

@@ -40,7 +40,7 @@ export async function readBundle(encoded, nowS) {
   const keys = {};
   for (const part of [first, second]) {
     const [layer, number, from, until, publicKey, signature] = part;
-    if (until < from || until - from > MAX_LIFE_S) throw new KeyError('bad-prekeys', 'a prekey of too long a life');
+    if (until <= from || until - from > MAX_LIFE_S) throw new KeyError('bad-prekeys', 'a prekey of too long a life');
     if (nowS < from - CLOCKS_S || nowS > until + CLOCKS_S) throw new KeyError('bad-prekeys', 'a prekey that is not valid now');
     await verify(spki, signature, signedPart(id, part));
     keys[layer] = { number, publicKey };
