@@ -14,7 +14,7 @@ import { Member } from './keys/member.js';
 import { SealedMedia } from './media.js';
 
 const PROTOCOL = 'sotto.group.v1';
-const TICK_MS = 250;
+const TICK_MS = 100;
 const JOIN_MS = 15_000;
 
 const CLOSED = {
