@@ -227,6 +227,9 @@ export class GroupSession extends EventTarget {
   /** This source (a WHIP id) is ours from now on, or not any more. */
   announce(source, active = true) { return this.#ask({ type: 'stream', source, active }); }
 
+  /** Takes a member out; for who may administer the group. */
+  async remove(number) { return this.#ask({ type: 'remove', member: number }); }
+
   async leave() {
     const socket = this.#socket;
     this.#say({ type: 'leave' });

@@ -8,10 +8,11 @@ const SIGN = { ok: '✓', note: '·', bad: '!' };
 
 /** Changes what differs only, so that focus and screen readers stay where they are. */
 export class People {
-  #rows = new Map(); #group; #session; #onDiffer; #with = 0; #opener = null; #shown = '';
+  #rows = new Map(); #group; #session; #onDiffer; #mayRemove; #with = 0; #opener = null; #shown = '';
 
-  /** `onDiffer(person)`: the words were different. */
-  constructor(group, session, onDiffer) {
+  /** `onDiffer(person)`: the words were different. `mayRemove`: members may be taken out. */
+  constructor(group, session, { onDiffer, mayRemove }) {
+    this.#mayRemove = mayRemove;
     this.#group = group;
     this.#session = session;
     this.#onDiffer = onDiffer;
@@ -45,9 +46,12 @@ export class People {
       const standing = element('p', { class: 'state' });
       const compare = element('button', { type: 'button' });
       const accept = element('button', { type: 'button', hidden: true });
-      row = { title, standing, compare, accept };
+      const remove = element('button', { type: 'button', class: 'danger', hidden: !this.#mayRemove });
+      row = { title, standing, compare, accept, remove, sure: false };
       row.node = element('li', { class: 'row', 'data-member': person.number }, element('div', { class: 'row-text' }, title, standing),
-        element('div', { class: 'buttons' }, compare, accept));
+        element('div', { class: 'buttons' }, compare, accept, remove));
+      remove.addEventListener('click', () => this.#remove(person.number));
+      remove.addEventListener('blur', () => this.#ask(row, false));
       compare.addEventListener('click', () => this.#begin(person.number, compare));
       accept.addEventListener('click', () => busy(accept, byId('message'), () => this.#session.accept(person.number)));
       this.#rows.set(person.number, row);
@@ -65,6 +69,24 @@ export class People {
     row.compare.hidden = person.state !== 'open';
     set(row.accept, `Accept this device as ${name}`);
     row.accept.hidden = !person.changed;
+    row.name = name;
+    this.#ask(row, row.sure);
+  }
+
+  /** The first press asks, the second does it. */
+  #ask(row, sure) {
+    row.sure = sure;
+    const text = sure ? `Yes, remove ${row.name}` : `Remove ${row.name}`;
+    if (row.remove.textContent !== text) row.remove.textContent = text;
+  }
+
+  async #remove(number) {
+    const row = this.#rows.get(number);
+    if (!row.sure) {
+      this.#ask(row, true);
+      return;
+    }
+    await busy(row.remove, byId('message'), () => this.#session.remove(number));
   }
 
   async #begin(number, opener) {

@@ -13,6 +13,7 @@ export function nameOf({ number, role, sources }, group) {
 /** {kind, text} beneath a member's name. kind: ok, note or bad. */
 export function standingOf(person) {
   if (person.state === 'broken') return { kind: 'bad', text: 'No secure channel: gets no key, and is not shown' };
+  if (person.differed) return { kind: 'bad', text: 'Your words differed: somebody may be between you' };
   if (person.changed) return { kind: 'bad', text: 'Another device than before: gets no key until you accept it' };
   if (person.stated === 'other') return { kind: 'bad', text: 'Is shown other members than you: gets no key' };
   if (person.state !== 'open') return { kind: 'note', text: 'Agreeing on keys…' };

@@ -88,7 +88,7 @@ async function showCode({ session }) {
 function show() {
   if (!inside) return;
   const { session, people, pictures, warnings } = inside;
-  const all = session.people();
+  const all = session.people().map((person) => ({ ...person, differed: inside.differed.has(person.number) && !person.verified }));
   passWarnings(all);
   people.show(all);
   pictures.show(all);
@@ -174,8 +174,14 @@ async function join() {
   const store = await KeyStore.open();
   const session = new GroupSession({ url: socketAt(`/v1/groups/${encodeURIComponent(group)}/ws`), token, store, groupSecret: secret });
   const source = `${group}-${name}`.slice(0, 64);
-  inside = { session, group, name, source, secret, warnings: new Map(), named: new Set(), sending: null };
-  inside.people = new People(group, session, (person) => warn({ code: 'differ', member: person.number }, person));
+  inside = { session, group, name, source, secret, warnings: new Map(), named: new Set(), differed: new Set(), sending: null };
+  inside.people = new People(group, session, {
+    onDiffer(person) {
+      inside.differed.add(person.number);
+      warn({ code: 'differ', member: person.number }, person);
+    },
+    mayRemove: login.isAdmin,
+  });
   inside.pictures = new Pictures(group, { session, token });
   session.addEventListener('warning', ({ detail }) => warn(detail, session.people().find(({ number }) => number === detail.member)));
   session.addEventListener('changed', show);

@@ -106,6 +106,13 @@ export const tests = {
     await cleo.waitForFunction((source, least) => document.querySelector(`#pictures li[data-id="${source}"] video`).getVideoPlaybackQuality().totalVideoFrames > least,
       { polling: 50 }, `${group}-anna`, before + 10);
     for (const page of [anna, cleo, dora]) assert.equal(await page.$$eval('#warnings li', ({ length }) => length), 0);
+    // Removing asks once.
+    for (const text of ['Remove dora', 'Yes, remove dora']) {
+      await anna.evaluate((label) => [...document.querySelectorAll('#people button')].find(({ textContent }) => textContent === label).click(), text);
+    }
+    await appears(dora, '#message.message-error');
+    assert.match(await dora.$eval('#message', ({ textContent }) => textContent), /You were removed/);
+    await appears(anna, '#people:not(:has([data-member="4"]))');
   },
 
   'the words are the same on both screens, and both are verified when both said so': async (fixture) => {
@@ -188,6 +195,10 @@ export const tests = {
     await mark(anna, /Sealed, with a warning/);
     assert.deepEqual(await accessibilityFaults(anna), []);
     await screenshot(anna, 'differ');
+    // Put away is not forgotten.
+    await anna.click('#warnings button');
+    await stands(anna, 'ben', /Your words differed/);
+    await mark(anna, /Sealed, with a warning/);
     for (const proxy of proxies) delete proxy.session;
   },
 
