@@ -16,6 +16,7 @@ import { SealedMedia } from './media.js';
 const PROTOCOL = 'sotto.group.v1';
 const TICK_MS = 100;
 const JOIN_MS = 15_000;
+const AGAIN_MS = 300;
 
 const CLOSED = {
   4001: 'This device joined again elsewhere, perhaps in another tab. It is there now.',
@@ -26,8 +27,8 @@ const CLOSED = {
 };
 
 /**
- * Events: "changed" (read people(), me, epoch), "warning" (detail: {code, member, …}), "closed"
- * (detail: {code, reason}).
+ * Events: "changed" (read people(), number, epoch), "warning" (detail: {code, member, …}), "stream"
+ * (detail: a source that can be watched now), "closed" (detail: {code, reason}).
  */
 export class GroupSession extends EventTarget {
   #options; #socket = null; #member = null; #device = null; #layers; #ticker = 0; #early = []; #transaction = 0; #answers = new Map();
@@ -114,9 +115,14 @@ export class GroupSession extends EventTarget {
       const { member, source, active } = message;
       const sources = this.#sources.get(member) ?? new Set();
       this.#sources.set(member, sources);
-      if (active === false) sources.delete(source);
-      else sources.add(source);
-      this.#tell('changed');
+      if (active === false) {
+        sources.delete(source);
+        setTimeout(() => this.#tell('changed'), AGAIN_MS); // Who begins to send says so by announcing anew.
+      } else {
+        sources.add(source);
+        this.dispatchEvent(new CustomEvent('stream', { detail: source }));
+        this.#tell('changed');
+      }
     }
   }
 
@@ -226,6 +232,12 @@ export class GroupSession extends EventTarget {
 
   /** This source (a WHIP id) is ours from now on, or not any more. */
   announce(source, active = true) { return this.#ask({ type: 'stream', source, active }); }
+
+  /** Something is sent now: the others need not wait until they try again. */
+  async announceAnew(source) {
+    await this.announce(source, false);
+    await this.announce(source);
+  }
 
   /** Takes a member out; for who may administer the group. */
   async remove(number) { return this.#ask({ type: 'remove', member: number }); }

@@ -82,6 +82,9 @@ export class Pictures {
     byId('no-pictures').hidden = this.#tiles.size > 0 || byId('own-picture') !== null;
   }
 
+  /** It can be watched now. */
+  retry(source) { this.#tiles.get(source)?.tile.player.retry(); }
+
   stop() {
     for (const { tile } of this.#tiles.values()) {
       tile.player.stop();

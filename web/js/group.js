@@ -148,7 +148,15 @@ async function send() {
     throw error.status === 403 ? new Error(`You may not send as ${source}. Ask for an invitation that allows it.`) : error;
   }
   announce(`Sending to ${group}.`);
+  await connected(publisher);
+  if (inside?.sending?.publisher === publisher) await session.announceAnew(source).catch(() => {});
 }
+
+const connected = (publisher) => new Promise((resolve) => {
+  const look = () => publisher.state !== 'new' && publisher.state !== 'connecting' && resolve();
+  publisher.addEventListener('state', look);
+  look();
+});
 
 async function stopSending() {
   const was = inside?.sending;
@@ -185,6 +193,7 @@ async function join() {
   inside.pictures = new Pictures(group, { session, token });
   session.addEventListener('warning', ({ detail }) => warn(detail, session.people().find(({ number }) => number === detail.member)));
   session.addEventListener('changed', show);
+  session.addEventListener('stream', ({ detail }) => inside?.pictures.retry(detail));
   session.addEventListener('closed', ({ detail }) => out(detail.reason));
   try {
     await session.join('sender');
