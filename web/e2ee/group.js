@@ -17,6 +17,8 @@ const PROTOCOL = 'sotto.group.v1';
 const TICK_MS = 100;
 const JOIN_MS = 15_000;
 const AGAIN_MS = 300;
+const MAX_SOURCES = 4; // Of a member, as the server keeps it.
+const isSource = (text) => typeof text === 'string' && /^[a-z0-9-]{1,64}$/.test(text);
 
 const CLOSED = {
   4001: 'This device joined again elsewhere, perhaps in another tab. It is there now.',
@@ -113,12 +115,13 @@ export class GroupSession extends EventTarget {
       this.#member.prekeys(message);
     } else if (type === 'stream') {
       const { member, source, active } = message;
+      if (!isSource(source)) return;
       const sources = this.#sources.get(member) ?? new Set();
       this.#sources.set(member, sources);
       if (active === false) {
         sources.delete(source);
         setTimeout(() => this.#tell('changed'), AGAIN_MS); // Who begins to send says so by announcing anew.
-      } else {
+      } else if (sources.size < MAX_SOURCES || sources.has(source)) {
         sources.add(source);
         this.dispatchEvent(new CustomEvent('stream', { detail: source }));
         this.#tell('changed');
@@ -130,7 +133,9 @@ export class GroupSession extends EventTarget {
 
   #note({ epoch, roster }) {
     this.epoch = epoch;
-    this.#sources = new Map(roster.map(({ member, sources = [] }) => [member, new Set(sources)]));
+    // What is wrong with the roster itself, Member says.
+    this.#sources = new Map((Array.isArray(roster) ? roster : []).map(
+      (entry) => [entry?.member, new Set([].concat(entry?.sources ?? []).filter(isSource).slice(0, MAX_SOURCES))]));
     for (const [member, seal] of this.#media) {
       if (this.#sources.has(member)) continue;
       seal.stop();

@@ -312,6 +312,8 @@ export function keyChecks(modules) {
         'without us': (message) => ({ ...message, roster: message.roster.slice(1) }),
         'another identity': (message) => ({ ...message, roster: message.roster.map((entry, index) => ({ ...entry, identity: message.roster[1 - index]?.identity ?? entry.identity })) }),
         'another role': (message) => ({ ...message, roster: message.roster.map((entry, index) => (index ? { ...entry, role: 'viewer' } : entry)) }),
+        'no list': (message) => ({ ...message, roster: 'all' }),
+        'no members': (message) => ({ ...message, roster: [null, 3] }),
         twice: (message) => ({ ...message, roster: [...message.roster, message.roster[1]] }),
       };
       for (const [what, change] of Object.entries(changes)) {

@@ -197,14 +197,15 @@ export class Member {
   async #read(epoch, given, now) {
     EPOCH(epoch);
     if (epoch <= (this.#history.at(-1)?.epoch ?? 0)) throw new Error('The server repeats an old list of members.');
-    if (!Array.isArray(given) || given.length > MAX_MEMBERS) throw new Error('The server sends a list of members that is none.');
+    const listed = Array.isArray(given) && given.length <= MAX_MEMBERS && given.every((entry) => entry !== null && typeof entry === 'object');
+    if (!listed) throw new Error('The server sends a list of members that is none.');
     const roster = new Map();
-    for (const { member: number, role, identity = '', prekeys = '', sources = [] } of given) {
+    for (const { member: number, role, identity = '', prekeys = '', sources } of given) {
       uint(1, 0xffff)(number);
       const spki = fromBase64url(identity);
       const entry = {
         number, role, spki, id: spki.length ? await sha256(spki) : spki, prekeys: fromBase64url(prekeys),
-        sources: sources.filter((id) => typeof id === 'string'),
+        sources: Array.isArray(sources) ? sources.filter((id) => typeof id === 'string') : [],
       };
       if (roster.has(number) || !['sender', 'viewer'].includes(role)) throw new Error('The list of members contradicts itself.');
       const mark = `${hexOf(entry.id)} ${role}`;
