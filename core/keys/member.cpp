@@ -276,8 +276,8 @@ std::vector<PeerState> Member::peers() const {
     each.role = peer.role;
     if (peer.identity) each.id = peer.identity->id();
     each.channel = peer.phase == Phase::kOpen;
-    each.confirmed = peer.confirmed;
-    each.admitted = peer.confirmed && each.channel && state_->knows(peer);
+    each.confirmed = peer.confirmed != 0;
+    each.admitted = each.confirmed && each.channel && state_->knows(peer);
     each.verified = each.channel && state_->verified(peer);
     each.has_our_key = state_->active && peer.acked >= state_->active->epoch;
     each.we_have_key = !peer.keys.empty();

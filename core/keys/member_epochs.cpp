@@ -54,7 +54,7 @@ Result<> Member::State::on_statement(Peer& peer, const Statement& note) {
     warn(Warning::kRosterMismatch, peer.number);
     for (const auto& line : epoch->lines) {
       const auto* other = find(line.number);
-      if (other != nullptr && !other->confirmed && line.number != peer.number) {
+      if (other != nullptr && other->confirmed == 0 && line.number != peer.number) {
         warn(Warning::kGhost, line.number);
       }
     }
@@ -66,7 +66,10 @@ Result<> Member::State::on_statement(Peer& peer, const Statement& note) {
   });
   if (!epoch->unanimous) return {};
   for (const auto& line : epoch->lines) {
-    if (auto* other = find(line.number); other != nullptr) other->confirmed = true;
+    auto* other = find(line.number);
+    if (other != nullptr && (other->confirmed == 0 || other->confirmed > epoch->number)) {
+      other->confirmed = epoch->number;
+    }
   }
   changed();
   return {};
@@ -74,7 +77,8 @@ Result<> Member::State::on_statement(Peer& peer, const Statement& note) {
 
 bool Member::State::may_have(Peer& peer, const EpochRecord& epoch) {
   if (peer.phase != Phase::kOpen || !lists(epoch, peer.number) ||
-      !stated_the_same(epoch, peer.number) || !(peer.confirmed || epoch.unanimous)) {
+      !stated_the_same(epoch, peer.number) || peer.confirmed == 0 ||
+      peer.confirmed > epoch.number) {
     return false;
   }
   if (!knows(peer)) {
@@ -303,7 +307,7 @@ bool owes_key(const Peer& peer, const EpochRecord& epoch) {
 
 bool somebody_waits(const std::map<MemberNumber, Peer>& peers) {
   return std::any_of(peers.begin(), peers.end(),
-                     [](const auto& each) { return !each.second.confirmed; });
+                     [](const auto& each) { return each.second.confirmed == 0; });
 }
 
 }  // namespace

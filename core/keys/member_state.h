@@ -78,9 +78,9 @@ struct Peer {
   Steady since{};
   Steady open_since{};
 
-  bool confirmed = false;
-  std::uint64_t stated = 0;    // Newest epoch of which we sent our statement.
-  std::uint64_t key_sent = 0;  // Newest epoch of which we sent our key.
+  std::uint64_t confirmed = 0;  // The first epoch in which everybody stated the same; 0: none.
+  std::uint64_t stated = 0;     // Newest epoch of which we sent our statement.
+  std::uint64_t key_sent = 0;   // Newest epoch of which we sent our key.
   std::uint64_t acked = 0;
   std::uint64_t key_got = 0;  // Newest epoch of which we have its key.
   std::vector<Installed> keys;
