@@ -306,6 +306,28 @@ export function keyChecks(modules) {
       equal(personOf(a, { number: 99 }).confirmed, false);
     },
 
+    'who is confirmed later gets no key of the time before': async () => {
+      const { group, seats: [a, b] } = await groupOf(2);
+      const held = [];
+      const member = 3;
+      group.mischief = (seat, message) => {
+        if (seat !== b) return message;
+        if (message.from === member) return held.push(message) && null;
+        return message.epoch === 3 && message.roster ? { ...message, roster: message.roster.filter((entry) => entry.member !== member) } : message;
+      };
+      const c = await group.join(await group.device());
+      await group.wait(1100);
+      equal(c.keys.size, 0, 'keys while one member is not shown');
+      group.mischief = (seat, message) => message;
+      await group.rekey();
+      for (const message of held) await b.member.message(message);
+      await group.settle();
+      await group.wait(3000);
+      await group.wait(3000);
+      equal(last(c.keys.get(a.number)), last(a.used), 'the key of the time after');
+      equal(c.keys.get(a.number).map(({ kid }) => kid % 65536).filter((epoch) => epoch < 4), [], 'keys of the time before');
+    },
+
     'a roster that repeats, contradicts itself or lacks oneself ends everything': async () => {
       const changes = {
         old: (message) => ({ ...message, epoch: 1 }),

@@ -370,12 +370,12 @@ export class Member {
 
   /** Everything that may happen because something else has, or because time passed. */
   async #advance(now) {
-    for (const { roster, stated } of this.#history) {
+    for (const { epoch, roster, stated } of this.#history) {
       const others = [...roster.keys()].filter((number) => number !== this.number);
       if (!others.every((number) => stated.get(number) === 'same')) continue;
       for (const number of others) {
         const peer = this.peers.get(number);
-        if (peer) peer.confirmed = true;
+        if (peer && (!peer.confirmed || epoch < peer.confirmedIn)) peer.confirmedIn = epoch;
       }
     }
     if (this.#role === 'sender') {
@@ -401,7 +401,8 @@ export class Member {
     for (const number of key.record.roster.keys()) {
       const peer = this.peers.get(number);
       if (!peer || key.sent.has(number) || peer.state !== 'open' || peer.changed) continue;
-      if (key.record.stated.get(number) !== 'same' || !peer.confirmed) continue;
+      // Who was confirmed later gets no key of the time before.
+      if (key.record.stated.get(number) !== 'same' || !peer.confirmed || peer.confirmedIn > key.epoch) continue;
       if (this.#admission === 'known' && !peer.record.accepted && !peer.record.verified) continue;
       if (!peer.channel.suites.includes(key.body[3])) {
         this.#warn('no-common-suite', peer);

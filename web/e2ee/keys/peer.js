@@ -13,7 +13,8 @@ const MAX_HELLOS = 8;
 /** `state`: idle, asked, answered, open or broken. */
 export class Peer {
   state = 'idle';
-  confirmed = false;
+  /** The first epoch in which everybody stated what we were shown; 0: none yet. */
+  confirmedIn = 0;
   /** Another identity than this name had, not accepted yet. */
   changed = false;
   /** It has secrets of an earlier channel, or we have, and they were not used. */
@@ -39,6 +40,7 @@ export class Peer {
     await store.savePeer(this.record);
   }
 
+  get confirmed() { return this.confirmedIn > 0; }
   get verified() { return this.record.verified && !this.forgot && !this.changed; }
 
   async useBundle(encoded, now) {
