@@ -10,6 +10,7 @@ namespace {
 constexpr const char* kField = "e2ee";
 constexpr const char* kFormat = "sframe";
 constexpr const char* kStrict = "application/x-e2ee";
+constexpr const char* kOfDescription = "x-sotto-e2ee";  // As GStreamer names SDP attributes.
 constexpr const char* kOriginal = "original-media-type";
 
 }  // namespace
@@ -26,6 +27,17 @@ GType caps_mode_type() {
 bool is_sealed(const GstStructure* caps) {
   return gst_structure_has_field(caps, kField) != FALSE ||
          gst_structure_has_name(caps, kStrict) != FALSE;
+}
+
+bool says_sealed(const GstCaps* caps) {
+  if (caps == nullptr || gst_caps_is_any(caps) != FALSE) return false;
+  for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
+    const auto* structure = gst_caps_get_structure(caps, i);
+    if (is_sealed(structure) || gst_structure_has_field(structure, kOfDescription) != FALSE) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::optional<e2ee::Codec> codec_of(const GstCaps* caps) {

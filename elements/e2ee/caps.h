@@ -30,6 +30,9 @@ GType caps_mode_type();
 /// The codec of open, marked or strict caps.
 std::optional<e2ee::Codec> codec_of(const GstCaps* caps);
 bool is_sealed(const GstStructure* caps);
+/// Whether any of these caps, also of RTP whose description had the attribute `x-sotto-e2ee`, are
+/// of a sealed stream: who builds a branch with a decoder, a parser or an encoder asks this first.
+bool says_sealed(const GstCaps* caps);
 
 /// What comes out when these (open) caps go in; structures that are sealed already are left out.
 GstCaps* sealed_caps(const GstCaps* caps, CapsMode mode);

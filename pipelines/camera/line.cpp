@@ -325,6 +325,12 @@ Result<std::shared_ptr<Output>> Line::choose(const Ingest& ingest,
                                              const std::vector<rtc::Codec>& accept) {
   const rtc::Codec& codec = ingest.stream().codec;
   const bool video = codec.kind == MediaKind::kVideo;
+  if (ingest.stream().sealed) {
+    if (accepted(accept, codec)) return output(codec, true);
+    return fail(ErrorCode::kUnsupported,
+                "the camera's stream is sealed end to end in " + codec.name +
+                    ", which the viewer does not take; what is sealed cannot be converted");
+  }
   const bool playable = !ingest.findings().reordered && accepted(accept, codec);
   // G.711 sounds like a telephone and survives no loss: it is for those who take nothing better.
   if (playable && (video || codec.name == "opus")) return output(codec, true);

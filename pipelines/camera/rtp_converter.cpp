@@ -3,6 +3,7 @@
 #include "pipelines/camera/rtp_converter.h"
 
 #include "core/rtc/rtp/packet.h"
+#include "elements/e2ee/caps.h"
 #include "pipelines/camera/reaper.h"
 #include "pipelines/fanout/clock.h"
 #include "pipelines/fanout/frame_tap.h"
@@ -109,6 +110,11 @@ GstPadProbeReturn RtpConverter::State::before_encoder(GstPad* pad, GstPadProbeIn
 }
 
 Result<std::shared_ptr<RtpConverter>> RtpConverter::create(Params params) {
+  // Every depayloader, parser, decoder and encoder of ours for RTP is behind this.
+  if (says_sealed(params.caps.get())) {
+    return fail(ErrorCode::kUnsupported,
+                "the stream is sealed end to end: it can be relayed, not converted");
+  }
   const std::string line =
       "appsrc name=in is-live=true format=time max-bytes=" + std::to_string(kMaxQueuedBytes) +
       " ! " + params.recipe.launch + " ! fakesink name=out sync=false async=false";

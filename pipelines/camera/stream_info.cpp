@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/camera/stream_info.h"
 
+#include "elements/e2ee/caps.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -127,6 +129,7 @@ std::optional<StreamInfo> stream_info(GstPtr<GstCaps> rtp_caps, unsigned index) 
   info.codec.channels =
       info.codec.kind == rtc::MediaKind::kAudio ? channels(info.codec.name, caps) : 1;
   info.codec.fmtp = fmtp(info.codec.name, caps, info.parameter_sets);
+  info.sealed = says_sealed(rtp_caps.get());
   info.caps = std::move(rtp_caps);
   return info;
 }

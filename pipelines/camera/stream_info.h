@@ -20,6 +20,8 @@ struct StreamInfo {
   /// here: MPEG4-GENERIC and MP4A-LATM (AAC), JPEG, L16 and whatever else a camera says.
   rtc::Codec codec;
   GstPtr<GstCaps> caps;  ///< application/x-rtp with everything the SDP said.
+  /// Encrypted end to end: it is relayed as it came or not at all.
+  bool sealed = false;
   /// Parameter sets of the description, as whole NAL units (RFC 6184, 8.1; RFC 7798, 7.1).
   std::vector<Bytes> parameter_sets;
 };

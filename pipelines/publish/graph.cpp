@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/publish/graph.h"
 
+#include "elements/e2ee/caps.h"
 #include "elements/glue/main_context.h"
 
 #include <gst/rtp/gstrtpbuffer.h>
@@ -11,6 +12,13 @@
 #include <mutex>
 
 namespace sotto {
+
+std::optional<TrackPlan> plan_sealed_track(const GstCaps* caps) {
+  if (!says_sealed(caps)) return std::nullopt;
+  return TrackPlan{{},
+                   "a stream that is sealed end to end already is left out: nothing here opens it"};
+}
+
 namespace {
 
 using Words = std::vector<std::string>;
@@ -247,7 +255,9 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
     const std::string_view name = gst_structure_get_name(structure);
     TrackPlan plan;
     bool is_video = false;
-    if (name == "application/x-rtp") {
+    if (auto sealed = plan_sealed_track(caps.get())) {
+      plan = std::move(*sealed);
+    } else if (name == "application/x-rtp") {
       const auto* media = gst_structure_get_string(structure, "media");
       const auto* encoding = gst_structure_get_string(structure, "encoding-name");
       if (media == nullptr || encoding == nullptr) return;

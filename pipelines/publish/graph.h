@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,9 @@ struct TrackPlan {
 /// How RTP of a camera is passed on: by encoding name, in upper case. Video and Opus, G.711 and
 /// G.722 stay as they are; AAC becomes Opus, since no browser takes AAC over WebRTC.
 TrackPlan plan_rtp_track(std::string_view media, std::string_view encoding_name);
+/// The plan for a stream that is sealed end to end already: left out, since every other one has a
+/// parser or an encoder in it. Nothing for streams that are not.
+std::optional<TrackPlan> plan_sealed_track(const GstCaps* caps);
 
 /// The words before whip-sink for inputs whose tracks are known at once (test, camera).
 std::vector<std::vector<std::string>> plan_static_tracks(const PublishOptions& options,

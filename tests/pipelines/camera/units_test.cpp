@@ -3,6 +3,8 @@
 #include "pipelines/camera/backoff.h"
 #include "pipelines/camera/drift.h"
 #include "pipelines/camera/inspect.h"
+#include "pipelines/camera/recipes.h"
+#include "pipelines/camera/rtp_converter.h"
 #include "pipelines/camera/stream_info.h"
 
 #include <gtest/gtest.h>
@@ -160,6 +162,48 @@ TEST(StreamInfoTest, GarbageSetsAreLeftOut) {
       "sprop-parameter-sets=(string)\"%%%,,AA==\"");
   EXPECT_TRUE(info.parameter_sets.empty());
   EXPECT_EQ(rtc::fmtp_value(info.codec.fmtp, "profile-level-id"), "42e01f");
+}
+
+constexpr const char* kSealedRtp =
+    "application/x-rtp,media=video,clock-rate=90000,encoding-name=VP8,payload=96,"
+    "x-sotto-e2ee=sframe";
+
+TEST(SealedStreams, AreKnownByTheirDescription) {
+  EXPECT_TRUE(info_of(kSealedRtp).sealed);
+  EXPECT_FALSE(
+      info_of("application/x-rtp,media=video,clock-rate=90000,encoding-name=VP8,payload=96")
+          .sealed);
+  GstSDPMessage* message = nullptr;
+  constexpr const char* kDescription =
+      "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
+      "a=rtpmap:96 VP8/90000\r\na=x-sotto-e2ee:sframe\r\n";
+  ASSERT_EQ(gst_sdp_message_new_from_text(kDescription, &message), GST_SDP_OK);
+  EXPECT_TRUE(stream_info(*message, 0)->sealed);
+  gst_sdp_message_free(message);
+}
+
+TEST(SealedStreams, ReachNoDepayloaderParserOrDecoder) {
+  gst_init(nullptr, nullptr);
+  const rtc::Codec vp8{rtc::MediaKind::kVideo, "VP8", 96, 90000, 1, {}};
+  class Nobody : public rtc::FrameReceiver {
+    void on_frame(rtc::FramePtr) override {}
+  };
+  for (const auto& recipe : {*repacketise(vp8), *transcode(vp8, "H264"), *transcode(vp8, "VP8")}) {
+    for (const bool sealed : {true, false}) {
+      const char* text = sealed ? kSealedRtp
+                                : "application/x-rtp,media=video,clock-rate=90000,"
+                                  "encoding-name=VP8,payload=96";
+      const auto made = RtpConverter::create({recipe,
+                                              GstPtr<GstCaps>::adopt(gst_caps_from_string(text)),
+                                              vp8,
+                                              std::make_shared<Nobody>(),
+                                              {}});
+      EXPECT_EQ(made.has_value(), !sealed) << recipe.launch;
+      if (sealed) {
+        EXPECT_EQ(made.error().code, ErrorCode::kUnsupported);
+      }
+    }
+  }
 }
 
 }  // namespace

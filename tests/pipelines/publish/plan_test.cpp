@@ -179,5 +179,22 @@ TEST(ProcessUsage, CountsWhatWeUse) {
   EXPECT_GT(ProcessUsage::resident_kib(), 1000U);
 }
 
+TEST(PublishTracks, WhatIsSealedAlreadyIsLeftOut) {
+  gst_init(nullptr, nullptr);
+  for (const char* text :
+       {"video/x-vp8, e2ee=(string)sframe", "application/x-e2ee, original-media-type=video/x-vp8",
+        "application/x-rtp, media=video, encoding-name=H264, x-sotto-e2ee=(string)sframe"}) {
+    const auto caps = GstPtr<GstCaps>::adopt(gst_caps_from_string(text));
+    const auto plan = plan_sealed_track(caps.get());
+    ASSERT_TRUE(plan) << text;
+    EXPECT_TRUE(plan->words.empty());
+    EXPECT_NE(plan->note, "");
+  }
+  for (const char* text : {"video/x-raw", "application/x-rtp, media=video, encoding-name=H264"}) {
+    const auto caps = GstPtr<GstCaps>::adopt(gst_caps_from_string(text));
+    EXPECT_FALSE(plan_sealed_track(caps.get())) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sotto
