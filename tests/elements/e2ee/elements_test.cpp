@@ -189,6 +189,51 @@ TEST_F(Elements, OneFileStartedOftenAndTwiceNeverRepeatsAKeyAndNonce) {
   EXPECT_EQ(seen.size(), 2U * kStarts * kFrames);
 }
 
+// A publisher that starts again before its first connection has ended: both come to one viewer.
+TEST_F(Elements, TwoRunsOfOneFileOpenBesideEachOther) {
+  const auto first = make("e2ee-encrypt", kOpus, key);
+  const auto second = make("e2ee-encrypt", kOpus, key);
+  const auto open = make("e2ee-decrypt", kOpus, key);
+  std::vector<Bytes> kept;
+  for (int i = 0; i < 20; ++i) {
+    for (auto* seal : {first.get(), second.get()}) {
+      const auto plain = frame();
+      kept.push_back(push(seal, plain));
+      EXPECT_EQ(push(open.get(), kept.back()), plain) << i;
+    }
+  }
+  EXPECT_NE(count(first->element, "kid"), count(second->element, "kid"));
+  EXPECT_EQ(count(open->element, "frames"), 40U);
+  for (const auto& sealed : kept) EXPECT_TRUE(push(open.get(), sealed).empty());
+  EXPECT_EQ(count(open->element, "replayed"), 40U) << "each has a window of its own";
+}
+
+TEST_F(Elements, AnotherFileWhilePlayingTakesOverForAllKids) {
+  const auto before = make("e2ee-encrypt", kOpus, key);
+  const auto after = make("e2ee-encrypt", kOpus, other);
+  const auto open = make("e2ee-decrypt", kOpus, key);
+  const auto early = push(before.get(), frame());
+  EXPECT_FALSE(push(open.get(), push(before.get(), frame())).empty());
+  g_object_set(open->element, "key-file", other.c_str(), nullptr);
+  EXPECT_FALSE(push(open.get(), push(after.get(), frame())).empty());
+  EXPECT_TRUE(push(open.get(), early).empty()) << "the file that was taken away opens nothing";
+}
+
+TEST_F(Elements, AKeyAgentThatIsNotThereHoldsNothingUpAndLetsNothingPass) {
+  auto element = GstPtr<GstElement>::sink(gst_element_factory_make("e2ee-decrypt", nullptr));
+  const auto address = "unix:" + (folder / "nobody").string();
+  g_object_set(element.get(), "key-agent", address.c_str(), nullptr);
+  const auto open = wrap(element, kOpus);
+  const auto seal = make("e2ee-encrypt", kOpus, key);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(push(open.get(), push(seal.get(), frame())).empty());
+  EXPECT_EQ(count(open->element, "dropped-without-key"), 50U);
+  EXPECT_TRUE(message(open.get(), "key-needed"));
+  g_object_set(open->element, "key-agent", nullptr, nullptr);
+  g_object_set(open->element, "key-file", key.c_str(), nullptr);
+  const auto plain = frame();
+  EXPECT_EQ(push(open.get(), push(seal.get(), plain)), plain);
+}
+
 TEST_F(Elements, AGivenKeyCountsOnThroughAStopAndIsNotTakenTwice) {
   const auto seal = make("e2ee-encrypt", kOpus);
   ASSERT_TRUE(set_key(seal.get(), "set-key", 77, 1));
