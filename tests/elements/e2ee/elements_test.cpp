@@ -5,6 +5,11 @@
 #include "core/sframe/header.h"
 #include "tests/elements/e2ee/support.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -232,6 +237,36 @@ TEST_F(Elements, AKeyAgentThatIsNotThereHoldsNothingUpAndLetsNothingPass) {
   g_object_set(open->element, "key-file", key.c_str(), nullptr);
   const auto plain = frame();
   EXPECT_EQ(push(open.get(), push(seal.get(), plain)), plain);
+}
+
+TEST_F(Elements, AKeyAgentThatSaysNothingDelaysOneFrameOnly) {
+  const auto path = (folder / "silent").string();
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::copy(path.begin(), path.end(), address.sun_path);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener, 4), 0);
+  auto element = GstPtr<GstElement>::sink(gst_element_factory_make("e2ee-decrypt", nullptr));
+  g_object_set(element.get(), "key-agent", ("unix:" + path).c_str(), nullptr);
+  const auto open = wrap(element, kOpus);
+  const auto bus = GstPtr<GstBus>::adopt(gst_element_get_bus(open->element));
+  for (bool connected = false; !connected;) {
+    const auto next = GstPtr<GstMessage>::adopt(gst_bus_timed_pop(bus.get(), 10 * GST_SECOND));
+    ASSERT_TRUE(next);
+    const auto* told = gst_message_get_structure(next.get());
+    connected = told != nullptr && gst_structure_has_name(told, "key-agent") != FALSE;
+  }
+  const gint64 begin = g_get_monotonic_time();
+  constexpr int kSenders = 40;  // Forty KIDs that are unknown: 250 ms each would be ten seconds.
+  for (int i = 0; i < kSenders; ++i) {
+    const auto seal = make("e2ee-encrypt", kOpus, key);
+    EXPECT_TRUE(push(open.get(), push(seal.get(), frame())).empty());
+  }
+  EXPECT_LT(g_get_monotonic_time() - begin, 5 * G_USEC_PER_SEC);
+  EXPECT_EQ(count(open->element, "dropped-without-key"), guint64{kSenders});
+  close(listener);
 }
 
 TEST_F(Elements, AGivenKeyCountsOnThroughAStopAndIsNotTakenTwice) {
