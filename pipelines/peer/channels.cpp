@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/peer/channels.h"
 
+#include "elements/webrtc/webrtcbin.h"
+
 #include <utility>
 
 namespace sotto {
@@ -13,6 +15,21 @@ std::string label_of(GstWebRTCDataChannel* channel) {
   g_autofree gchar* label = nullptr;
   g_object_get(channel, "label", &label, nullptr);
   return label == nullptr ? std::string{} : std::string(label);
+}
+
+/// sctpenc's own way of taking a buffer; the same for all its pads.
+GstPadChainFunction send_by_sctp = nullptr;
+
+GstFlowReturn send_or_end(GstPad* pad, GstObject* parent, GstBuffer* buffer) {
+  const GstFlowReturn flow = send_by_sctp(pad, parent, buffer);
+  return flow == GST_FLOW_ERROR ? GST_FLOW_EOS : flow;
+}
+
+void hook(GstPad* pad) {
+  if (gst_pad_get_direction(pad) != GST_PAD_SINK || GST_PAD_CHAINFUNC(pad) == send_or_end) return;
+  static std::once_flag known;
+  std::call_once(known, [pad] { send_by_sctp = GST_PAD_CHAINFUNC(pad); });
+  gst_pad_set_chain_function(pad, send_or_end);
 }
 
 void drop_weak(gpointer held, GClosure* closure) {
@@ -56,6 +73,23 @@ bool Channels::open(GstElement* webrtcbin, const std::string& label) {
   const auto owned = GstPtr<GstWebRTCDataChannel>::adopt(channel);
   add(channel);
   return true;
+}
+
+void Channels::end_quietly(GstElement* webrtcbin) {
+  // The channel's appsrc makes a message of GST_FLOW_ERROR, and the bin around it swallows errors
+  // without giving them back (1.22): each would cost an appsrc for good.
+  const auto encoder = find_made_by(webrtcbin, "sctpenc");
+  if (!encoder) return;
+  using OnPad = void (*)(GstElement*, GstPad*, gpointer);
+  const OnPad on_pad = [](GstElement*, GstPad* pad, gpointer) { hook(pad); };
+  g_signal_connect(encoder.get(), "pad-added", G_CALLBACK(on_pad), nullptr);
+  gst_element_foreach_sink_pad(
+      encoder.get(),
+      [](GstElement*, GstPad* pad, gpointer) -> gboolean {
+        hook(pad);
+        return TRUE;
+      },
+      nullptr);
 }
 
 bool Channels::has(const std::string& label) {

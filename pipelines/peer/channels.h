@@ -39,6 +39,8 @@ class Channels : public std::enable_shared_from_this<Channels> {
   void add(GstWebRTCDataChannel* channel);
   /// Opens one of ours; before the offer so that it has a section for it.
   bool open(GstElement* webrtcbin, const std::string& label);
+  /// Makes a send that fails the quiet end of its channel. Once the SCTP transport exists.
+  static void end_quietly(GstElement* webrtcbin);
   bool has(const std::string& label);
   /// kNotFound without such a channel, kUnavailable while it is not open or its queue is full.
   Result<> send(const std::string& label, bool text, ByteView bytes);

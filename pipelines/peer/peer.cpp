@@ -197,6 +197,18 @@ void WebrtcbinPeer::check_silence() {
   end(rtc::CloseReason::kSilence, "nothing was heard from the other side any more");
 }
 
+void WebrtcbinPeer::lose_data() {
+  // A browser that closes aborts its SCTP association before it sends the DTLS alert (RFC 8831,
+  // 6.2), and 1.22 reports that as an error of writing. An association may also be given up after
+  // retransmissions nobody acknowledged.
+  const auto quiet = rtc::monotonic_now() - rtc::MonotonicTime(activity_->newest.load());
+  if (stage_ == Stage::kConnected && quiet >= options_.silence_deadline) {
+    end(rtc::CloseReason::kSilence, "the other side no longer acknowledges data");
+  } else {
+    end(rtc::CloseReason::kRemote, "the other side ended the data channels");
+  }
+}
+
 void WebrtcbinPeer::fail_pending(Error error) {
   if (auto done = std::exchange(on_sdp_, nullptr)) done(tl::unexpected<Error>(error));
   if (auto done = std::exchange(on_done_, nullptr)) done(tl::unexpected<Error>(std::move(error)));

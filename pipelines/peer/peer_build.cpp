@@ -44,6 +44,11 @@ int twcc_id(const rtc::sdp::Description* offer, const rtc::MediaPlan& plan) {
   return index ? rtc::sdp::transport_wide_id(offer->media[*index], plan.codec.payload_type) : 0;
 }
 
+bool is_of_sctp(GstObject* source) {
+  auto* factory = GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : nullptr;
+  return factory != nullptr && g_str_has_prefix(GST_OBJECT_NAME(factory), "sctp") != FALSE;
+}
+
 }  // namespace
 
 Result<> WebrtcbinPeer::build(const std::vector<rtc::MediaPlan>& media,
@@ -185,8 +190,11 @@ void WebrtcbinPeer::connect_signals() {
           gst_message_parse_error(message, &error, nullptr);
           const std::string text = error != nullptr ? error->message : "unknown";
           g_clear_error(&error);
+          const bool data = is_of_sctp(GST_MESSAGE_SRC(message));
           if (const auto peer = locked<WebrtcbinPeer>(held)) {
-            peer->post([text](WebrtcbinPeer& p) { p.end(rtc::CloseReason::kInternal, text); });
+            peer->post([text, data](WebrtcbinPeer& p) {
+              data ? p.lose_data() : p.end(rtc::CloseReason::kInternal, text);
+            });
           }
         }
         if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY) {
@@ -262,6 +270,7 @@ void WebrtcbinPeer::hear_feedback() {
 
 void WebrtcbinPeer::watch_activity() {
   refuse_stray_data();
+  Channels::end_quietly(webrtcbin_.get());
   hear_feedback();
   rtcp_.attach(webrtcbin_.get());
   const auto source = find_made_by(webrtcbin_.get(), "nicesrc");

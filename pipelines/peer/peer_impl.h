@@ -85,6 +85,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   void on_certificate();
   void settle_latency();
   void check_silence();
+  void lose_data();
   void end(rtc::CloseReason reason, const std::string& text);
   void post(std::function<void(WebrtcbinPeer&)> task);
 

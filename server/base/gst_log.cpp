@@ -20,10 +20,13 @@ void from_gstreamer(GstDebugCategory* category, GstDebugLevel level, const char*
   if (object != nullptr && GST_IS_OBJECT(object) && GST_OBJECT_NAME(object) != nullptr) {
     name = GST_OBJECT_NAME(object);
   }
-  // What stops a stream is told by the feature that owns it; this is the detail behind it.
-  write(level == GST_LEVEL_ERROR ? Level::kWarning : Level::kDebug, "gstreamer",
+  const std::string_view of = gst_debug_category_get_name(category);
+  // What stops a stream is told by the feature that owns it; this is the detail behind it. Of SCTP
+  // every hang-up is an error, since a browser aborts the association when it closes.
+  const bool notable = level == GST_LEVEL_ERROR && of != "sctpassociation";
+  write(notable ? Level::kWarning : Level::kDebug, "gstreamer",
         redact_urls(gst_debug_message_get(message)),
-        {{"category", gst_debug_category_get_name(category)}, {"object", redact_urls(name)}});
+        {{"category", std::string(of)}, {"object", redact_urls(name)}});
 }
 
 GLogWriterOutput from_glib(GLogLevelFlags level, const GLogField* fields, gsize count, gpointer) {

@@ -32,7 +32,7 @@ client.attach = (plugin, onmessage) => new Promise((resolve, reject) => {
       client.events.push(message);
       onmessage?.(message, jsep);
     },
-    webrtcState: (on) => client.states.push(on ? 'up' : 'down'),
+    webrtcState: (on, reason) => client.states.push(...(on ? ['up'] : ['down', `hangup: ${reason}`])),
     mediaState: (medium, on) => client.states.push(`${medium} ${on ? 'on' : 'off'}`),
     onremotetrack: (track, mid, on) => show(track, on),
     ondataopen: () => client.states.push('data open'),

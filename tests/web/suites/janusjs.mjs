@@ -83,12 +83,30 @@ async function echo(fixture, build, transport) {
   await reaches(page, 'destroyed');
 }
 
+/** A page that goes away does no more than this; the browser aborts SCTP, then DTLS. */
+async function hangUp(fixture) {
+  const page = await open(fixture, 'npm', 'ws');
+  await page.evaluate(() => client.echo({ data: true }));
+  await reaches(page, 'data open');
+  await reaches(page, 'video on');
+  const before = server.log().length;
+  await page.evaluate(() => {
+    client.handle.data({ text: 'the answer finds nobody' });
+    client.handle.webrtcStuff.pc.close();
+  });
+  await reaches(page, 'hangup: DTLS alert');
+  const log = server.log().slice(before);
+  assert.match(log, /peer connection ended .*reason=remote/);
+  assert.doesNotMatch(log, /warning|reason=internal/);
+}
+
 export const tests = {
   'npm janus.js by WebSocket watches an H.264 mountpoint': (fixture) => watch(fixture, 'npm', 'ws', 'H.264 camera', CLIPS.h264),
   'npm janus.js by long poll watches a VP8 mountpoint': (fixture) => watch(fixture, 'npm', 'http', 'VP8 camera', CLIPS.vp8),
   'Debian janus.js by WebSocket watches a VP8 mountpoint': (fixture) => watch(fixture, 'debian', 'ws', 'VP8 camera', CLIPS.vp8),
   'Debian janus.js by long poll watches an H.264 mountpoint': (fixture) => watch(fixture, 'debian', 'http', 'H.264 camera', CLIPS.h264),
   'npm janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'npm', 'ws'),
+  'a page that closes its connection has hung up, and nothing failed': hangUp,
   'npm janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'npm', 'http'),
   'Debian janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'debian', 'ws'),
   'Debian janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'debian', 'http'),
