@@ -17,6 +17,7 @@ JanusFeature::JanusFeature(Context& context)
 JanusFeature::JanusFeature(Context& context, PeerFactory make_peer,
                            std::chrono::milliseconds poll_wait)
     : context_(context),
+      repair_(repair_recordings(context_)),
       gateway_(context_, std::move(make_peer)),
       http_(context_, gateway_, poll_wait),
       websocket_(context_, gateway_) {

@@ -6,10 +6,12 @@
 #include "server/base/context.h"
 #include "server/janus/gateway.h"
 #include "server/janus/peers.h"
+#include "server/janus/recording.h"
 #include "server/janus/transports/http.h"
 #include "server/janus/transports/websocket.h"
 
 #include <chrono>
+#include <memory>
 
 namespace sotto::server::janus {
 
@@ -26,6 +28,7 @@ class JanusFeature final : public Feature {
 
  private:
   Context context_;
+  std::unique_ptr<recording::Repair> repair_;  ///< Lists its files before anything is recorded.
   Gateway gateway_;
   HttpTransport http_;
   WebSocketTransport websocket_;

@@ -10,15 +10,20 @@
 #include <chrono>
 
 namespace sotto::server::janus {
+namespace {
+
+std::filesystem::path folder_of(const Config& config) {
+  return config.recordings.folder.empty() ? config.data_dir / "recordings"
+                                          : std::filesystem::path(config.recordings.folder);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Recording>> Recording::start(Context& server, const std::string& name,
                                                     std::string of,
                                                     std::vector<std::shared_ptr<rtc::Track>> tracks,
                                                     std::function<void()> ended) {
-  const std::filesystem::path folder = server.config.recordings.folder.empty()
-                                           ? server.config.data_dir / "recordings"
-                                           : std::filesystem::path(server.config.recordings.folder);
-  auto base = recording::place(folder, name);
+  auto base = recording::place(folder_of(server.config), name);
   if (!base) return tl::unexpected<Error>(base.error());
   std::unique_ptr<Recording> recording(new Recording(server, std::move(of)));
   auto recorder = Recorder::start(
@@ -53,6 +58,21 @@ Recording::~Recording() {
     }
   });
   server_.events.publish("recording.finished", {{"of", of_}, {"file", file}});
+}
+
+std::unique_ptr<recording::Repair> repair_recordings(const Context& server) {
+  return std::make_unique<recording::Repair>(
+      recording::unfinished(folder_of(server.config)),
+      [](const std::filesystem::path& part, const Result<std::filesystem::path>& finished) {
+        if (finished) {
+          log::info("janus", "unfinished recording made whole", {{"file", finished->string()}});
+        } else if (finished.error().code == ErrorCode::kNotFound) {
+          log::info("janus", "empty recording removed", {{"file", part.string()}});
+        } else {
+          log::warning("janus", "unfinished recording stays as it is",
+                       {{"file", part.string()}, {"why", finished.error().message}});
+        }
+      });
 }
 
 std::string recording_name(const std::string& of) {

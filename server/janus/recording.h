@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/rtc/fanout/track.h"
 #include "pipelines/recording/recorder.h"
+#include "pipelines/recording/repair.h"
 #include "server/base/context.h"
 
 #include <functional>
@@ -39,6 +40,9 @@ class Recording {
   std::unique_ptr<Recorder> recorder_;
   bool failed_ = false;
 };
+
+/// Finishes, in the background, what a crash left unfinished. Before anything is recorded.
+std::unique_ptr<recording::Repair> repair_recordings(const Context& server);
 
 /// A name for a recording nobody named: `of` and the time, to the millisecond.
 std::string recording_name(const std::string& of);
