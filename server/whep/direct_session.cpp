@@ -11,13 +11,16 @@
 namespace sotto::server {
 
 void DirectSession::open(Context& context, const HttpSessions::Opening& opening,
-                         rtc::DirectAnswerer& answerer, HttpSessions::Opened opened) {
+                         rtc::DirectAnswerer& answerer, HttpSessions::Opened opened,
+                         std::function<void()> unreached) {
   auto session = std::make_shared<DirectSession>(context, opening);
   const std::weak_ptr<DirectSession> weak = session;
   rtc::DirectCallbacks callbacks;
   // Holds the session until the publisher answers; HttpSessions does from then on.
-  callbacks.answered = [session, opened = std::move(opened), &context](Result<std::string> answer) {
+  callbacks.answered = [session, opened = std::move(opened), unreached = std::move(unreached),
+                        &context](Result<std::string> answer) {
     if (answer) {
+      session->unreached_ = unreached;
       opened(std::move(answer), session);
       return;
     }
@@ -54,11 +57,13 @@ Result<> DirectSession::add_candidate(const rtc::Candidate& candidate) {
 
 void DirectSession::close() {
   ended_ = nullptr;
+  if (rtc::monotonic_now() - asked_ < kFairChance) unreached_ = nullptr;
   over("closed");
 }
 
 void DirectSession::connected() {
   connected_ = true;
+  unreached_ = nullptr;
   const std::chrono::duration<double> took = rtc::monotonic_now() - asked_;
   context_.metrics.observe("sotto_viewer_connect_seconds",
                            "From a viewer's request to its connected peer.", {{"kind", "direct"}},
@@ -70,6 +75,11 @@ void DirectSession::over(const std::string& reason) {
   const auto viewing = std::exchange(viewing_, nullptr);
   if (std::exchange(connected_, false)) {
     context_.events.publish("viewer.left", {{"id", id_}, {"reason", reason}, {"direct", true}});
+  }
+  if (const auto unreached = std::exchange(unreached_, nullptr)) {
+    context_.metrics.count("sotto_direct_unreached_total",
+                           "Viewers whom a direct publisher answered and did not reach.", {});
+    unreached();
   }
   if (viewing) log::info("whep", "direct viewer gone", {{"id", id_}, {"reason", reason}});
   if (const auto ended = std::exchange(ended_, nullptr)) ended();

@@ -7,6 +7,7 @@
 #include "server/base/context.h"
 #include "server/signaling/http_sessions.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,9 +16,14 @@ namespace sotto::server {
 
 class DirectSession : public HttpSession, public std::enable_shared_from_this<DirectSession> {
  public:
-  /// Asks the publisher; `opened` gets his answer, or why the viewer has to be relayed.
+  /// Whoever goes without a connection sooner than this may have changed his mind.
+  static constexpr std::chrono::seconds kFairChance{5};
+
+  /// Asks the publisher; `opened` gets his answer, or why the viewer has to be relayed. `unreached`
+  /// is called when publisher and viewer, answered, do not find to each other.
   static void open(Context& context, const HttpSessions::Opening& opening,
-                   rtc::DirectAnswerer& answerer, HttpSessions::Opened opened);
+                   rtc::DirectAnswerer& answerer, HttpSessions::Opened opened,
+                   std::function<void()> unreached);
 
   DirectSession(Context& context, const HttpSessions::Opening& opening);
   ~DirectSession() override;
@@ -36,6 +42,7 @@ class DirectSession : public HttpSession, public std::enable_shared_from_this<Di
   const std::string subject_;
   const rtc::MonotonicTime asked_;
   std::function<void()> ended_;
+  std::function<void()> unreached_;  ///< From the answer to the connection.
   std::unique_ptr<rtc::DirectViewing> viewing_;
   bool connected_ = false;
 };

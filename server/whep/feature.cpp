@@ -138,25 +138,30 @@ void WhepFeature::open(const HttpSessions::Opening& opening, const HttpSessions:
   const auto& request = opening.exchange->request();
   wish->small = request.query.count("small") != 0 && request.query.at("small") != "0";
   const auto answerer = source->direct();
-  if (!answerer) {
+  const Unreached::Viewer viewer{opening.mount, request.principal.subject, request.address};
+  if (!answerer || unreached_.knows(viewer, Unreached::Clock::now())) {
     relay(opening, opened, *source, *wish);
     return;
   }
-  DirectSession::open(context_, opening, *answerer,
-                      [this, opening, opened, wish = *wish, alive = std::weak_ptr(alive_)](
-                          Result<std::string> answer, std::shared_ptr<HttpSession> session) {
-                        if (answer) {
-                          opened(std::move(answer), std::move(session));
-                          return;
-                        }
-                        const auto present =
-                            alive.expired() ? nullptr : context_.registry.find(opening.mount);
-                        if (!present) {
-                          opened(std::move(answer), nullptr);
-                          return;
-                        }
-                        relay(opening, opened, *present, wish);
-                      });
+  DirectSession::open(
+      context_, opening, *answerer,
+      [this, opening, opened, wish = *wish, alive = std::weak_ptr(alive_)](
+          Result<std::string> answer, std::shared_ptr<HttpSession> session) {
+        if (answer) {
+          opened(std::move(answer), std::move(session));
+          return;
+        }
+        const auto present = alive.expired() ? nullptr : context_.registry.find(opening.mount);
+        if (!present) {
+          opened(std::move(answer), nullptr);
+          return;
+        }
+        relay(opening, opened, *present, wish);
+      },
+      [this, viewer, alive = std::weak_ptr(alive_)] {
+        if (alive.expired()) return;
+        unreached_.remember(viewer, Unreached::Clock::now());
+      });
 }
 
 void WhepFeature::relay(const HttpSessions::Opening& opening, const HttpSessions::Opened& opened,

@@ -6,6 +6,7 @@
 #include "core/rtc/source.h"
 #include "server/base/context.h"
 #include "server/signaling/http_sessions.h"
+#include "server/whep/unreached.h"
 
 #include <memory>
 
@@ -26,6 +27,7 @@ class WhepFeature : public Feature {
              rtc::Source& source, const rtc::Wish& wish);
 
   Context& context_;
+  Unreached unreached_;
   std::unique_ptr<HttpSessions> sessions_;
   /// Sources may answer after we are gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

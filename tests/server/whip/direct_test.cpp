@@ -3,6 +3,7 @@
 // The server between a viewer and a publisher who answers himself, well or badly. Publisher and
 // viewer are played by the test.
 #include "core/rtc/direct/messages.h"
+#include "server/whep/unreached.h"
 #include "tests/server/signaling/offers.h"
 #include "tests/support/server_fixture.h"
 #include "tests/support/socket_client.h"
@@ -161,6 +162,72 @@ TEST_F(DirectPublishing, WhoIsRefusedOrBadlyAnsweredIsForTheRelay) {
   garden->hang_up();
   EXPECT_EQ(first.get().status, 503);
   for (auto& one : asked) EXPECT_EQ(one.get().status, 503);
+}
+
+TEST_F(DirectPublishing, WhoIsAnsweredAndNotReachedIsRelayedTheNextTime) {
+  auto garden = publisher();
+  auto asked = watch();
+  auto offer = garden->hear<direct::Offer>();
+  ASSERT_TRUE(offer);
+  garden->say(direct::Answer{offer->session, answer()});
+  const auto got = asked.get();
+  ASSERT_EQ(got.status, 201) << got.body;
+  garden->say(direct::End{offer->session, "connect timeout"});
+  while (http.get(got.header("location")).status != 404) {
+  }
+  EXPECT_NE(metrics().find("sotto_direct_unreached_total 1\n"), std::string::npos);
+  auto again = watch();
+  const auto relay = garden->hear<direct::Relay>();
+  EXPECT_TRUE(relay && relay->wanted) << "not asked of the publisher any more";
+  garden->hang_up();
+  EXPECT_EQ(again.get().status, 503) << "this publisher relays nothing";
+}
+
+TEST_F(DirectPublishing, WhoWasReachedOrChangedHisMindIsAskedForAgain) {
+  auto garden = publisher();
+  for (const bool connects : {true, false}) {
+    auto asked = watch();
+    const auto offer = garden->hear<direct::Offer>();
+    ASSERT_TRUE(offer) << connects;
+    garden->say(direct::Answer{offer->session, answer()});
+    const auto got = asked.get();
+    ASSERT_EQ(got.status, 201) << got.body;
+    if (connects) {
+      garden->say(direct::Connected{offer->session});
+      garden->say(direct::End{offer->session, "silence"});
+      while (http.get(got.header("location")).status != 404) {
+      }
+    } else {
+      EXPECT_EQ(http.request("DELETE", got.header("location")).status, 200);
+      EXPECT_TRUE(garden->hear<direct::End>());
+    }
+  }
+  auto last = watch();
+  const auto offer = garden->hear<direct::Offer>();
+  ASSERT_TRUE(offer);
+  garden->say(direct::failure(offer->session, {ErrorCode::kUnavailable, "enough"}));
+  garden->hang_up();
+  EXPECT_EQ(last.get().status, 503);
+}
+
+TEST(UnreachedViewers, AreForgottenInTimeAndWhenTheyAreTooMany) {
+  server::Unreached unreached;
+  const server::Unreached::Clock::time_point start{std::chrono::hours(1)};
+  const server::Unreached::Viewer one{"garden", "anna", "192.0.2.1"};
+  EXPECT_FALSE(unreached.knows(one, start));
+  unreached.remember(one, start);
+  EXPECT_TRUE(unreached.knows(one, start));
+  EXPECT_FALSE(unreached.knows({"porch", "anna", "192.0.2.1"}, start));
+  EXPECT_FALSE(unreached.knows({"garden", "bert", "192.0.2.1"}, start));
+  EXPECT_FALSE(unreached.knows({"garden", "anna", "192.0.2.2"}, start));
+  EXPECT_FALSE(unreached.knows(one, start + server::Unreached::kKept));
+  EXPECT_EQ(unreached.size(), 0U);
+  unreached.remember(one, start);
+  for (std::size_t i = 0; i < server::Unreached::kMax; ++i) {
+    unreached.remember({"garden", "anna", std::to_string(i)}, start + std::chrono::seconds(1));
+  }
+  EXPECT_EQ(unreached.size(), server::Unreached::kMax);
+  EXPECT_FALSE(unreached.knows(one, start)) << "it was the oldest";
 }
 
 TEST_F(DirectPublishing, WhatMakesNoSenseIsToldCountedAndEndsTheConnectionIfItGoesOn) {
