@@ -45,6 +45,7 @@ struct PeerOptions {
   std::chrono::milliseconds connect_deadline{15'000};  ///< From description to `connected`.
   std::chrono::milliseconds silence_deadline{15'000};  ///< Without RTCP, RTP or STUN from the peer.
   std::chrono::milliseconds jitter_latency{40};        ///< Reorder buffer of what we receive.
+  std::string data_label = "sotto";  ///< Of the data channel that is opened with an offer of ours.
 };
 
 enum class Direction { kInactive, kSendOnly, kRecvOnly, kSendRecv };  // From our side.
@@ -72,6 +73,13 @@ enum class CloseReason {
 };
 std::string_view name_of(CloseReason reason);
 
+/// What went missing under one mid, before any repair.
+struct SectionLoss {
+  std::string mid;
+  std::uint64_t sent = 0;      ///< Of what we sent, as the other side reports.
+  std::uint64_t received = 0;  ///< Of what was sent to us.
+};
+
 struct PeerStats {
   std::chrono::microseconds round_trip{};  ///< Zero until known.
   double fraction_lost = 0;                ///< 0 to 1, as the viewer reports for what we send.
@@ -81,6 +89,7 @@ struct PeerStats {
   std::uint64_t packets_lost = 0;      ///< Of those we sent.
   std::uint64_t packets_repeated = 0;  ///< Sent again because the other side missed them (RTX).
   std::uint64_t bitrate_sent = 0;      ///< Bits per second.
+  std::vector<SectionLoss> losses;     ///< One per section that was agreed, data aside.
   std::optional<LineReport> line;      ///< By transport-wide feedback, where the peer gives it.
 };
 
@@ -108,7 +117,9 @@ class Peer {
   /// We offer. `done` gets complete SDP: all our candidates are in it (no trickle from us).
   virtual void offer(std::vector<MediaPlan> media, bool data_channel, OnSdp done) = 0;
   virtual void accept_answer(const std::string& sdp, OnDone done) = 0;
-  /// They offered. m-sections of the offer that `media` does not name are answered inactive.
+  /// They offered. m-sections of the offer that `media` does not name are answered inactive. Once
+  /// answered, another offer may change directions within what was agreed at first, whatever
+  /// `media` says; kUnsupported for what needs a new session, which leaves everything as it was.
   virtual void answer(const std::string& offer, std::vector<MediaPlan> media, OnSdp done) = 0;
 
   /// Trickled candidates may come before the description; they are kept, up to a limit.

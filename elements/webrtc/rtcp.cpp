@@ -3,6 +3,7 @@
 #include "elements/webrtc/rtcp.h"
 
 #include "core/rtc/rtp/packet.h"
+#include "elements/webrtc/webrtcbin.h"
 
 #include <gst/rtp/gstrtcpbuffer.h>
 
@@ -19,11 +20,10 @@ constexpr guint kMaxRembSources = 16;
 /// Fields of one source in the session's statistics.
 struct Source {
   bool internal = false;
-  bool has_report = false;
   guint ssrc = 0;
   guint64 bytes_sent = 0, packets_sent = 0, bytes_received = 0;
-  guint fraction_lost = 0, round_trip = 0;
-  gint packets_lost = 0;
+  guint round_trip = 0;
+  gint packets_lost = 0;  // Of those that came from there.
 };
 
 std::vector<Source> sources_of(GObject* session) {
@@ -48,18 +48,27 @@ std::vector<Source> sources_of(GObject* session) {
     gst_structure_get(s, "octets-sent", G_TYPE_UINT64, &source.bytes_sent, "packets-sent",
                       G_TYPE_UINT64, &source.packets_sent, nullptr);
     gst_structure_get_uint64(s, "octets-received", &source.bytes_received);
+    gst_structure_get_int(s, "packets-lost", &source.packets_lost);
     if (gst_structure_get(s, "have-rb", G_TYPE_BOOLEAN, &has_report, nullptr) != FALSE &&
         has_report != FALSE) {
-      gst_structure_get(s, "rb-fractionlost", G_TYPE_UINT, &source.fraction_lost, "rb-packetslost",
-                        G_TYPE_INT, &source.packets_lost, "rb-round-trip", G_TYPE_UINT,
-                        &source.round_trip, nullptr);
+      gst_structure_get_uint(s, "rb-round-trip", &source.round_trip);
     }
     source.internal = internal != FALSE;
-    source.has_report = has_report != FALSE;
     sources.push_back(source);
   }
   gst_structure_free(stats);
   return sources;
+}
+
+GstPadProbeReturn read_reports(GstPad*, GstPadProbeInfo* info, gpointer held) {
+  GstMapInfo map;
+  if (gst_buffer_map(GST_PAD_PROBE_INFO_BUFFER(info), &map, GST_MAP_READ) == FALSE) {
+    return GST_PAD_PROBE_OK;
+  }
+  const auto blocks = rtc::rtp::find_report_blocks({map.data, map.size});
+  gst_buffer_unmap(GST_PAD_PROBE_INFO_BUFFER(info), &map);
+  (*static_cast<std::shared_ptr<rtc::rtp::LossBook>*>(held))->heard(blocks);
+  return GST_PAD_PROBE_OK;
 }
 
 /// "REMB", the number of SSRCs, and the rate as 6 bits of exponent and 18 of mantissa.
@@ -92,6 +101,13 @@ bool RtcpLink::attach(GstElement* webrtcbin) {
   }
   g_value_unset(&item);
   gst_iterator_free(repeaters);
+  if (const auto decoder = find_made_by(webrtcbin, "dtlssrtpdec")) {
+    const auto pad = GstPtr<GstPad>::adopt(gst_element_get_static_pad(decoder.get(), "rtcp_src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, read_reports,
+                      new std::shared_ptr<rtc::rtp::LossBook>(losses_), [](gpointer shared) {
+                        delete static_cast<std::shared_ptr<rtc::rtp::LossBook>*>(shared);
+                      });
+  }
   handler_ = g_signal_connect_data(
       session, "on-sending-rtcp", G_CALLBACK(on_sending_rtcp), new std::shared_ptr<Limit>(limit_),
       [](gpointer held, GClosure*) { delete static_cast<std::shared_ptr<Limit>*>(held); },
@@ -153,23 +169,20 @@ gboolean RtcpLink::on_sending_rtcp(GObject* session, GstBuffer* buffer, gboolean
 rtc::PeerStats RtcpLink::stats() {
   rtc::PeerStats stats;
   if (!session_) return stats;
-  guint worst_loss = 0;
   guint longest_trip = 0;
   for (const auto& source : sources_of(reinterpret_cast<GObject*>(session_.get()))) {
     stats.bytes_sent += source.bytes_sent;
     stats.packets_sent += source.packets_sent;
     if (!source.internal) stats.bytes_received += source.bytes_received;
-    if (!source.has_report) continue;
-    worst_loss = std::max(worst_loss, source.fraction_lost);
     longest_trip = std::max(longest_trip, source.round_trip);
-    stats.packets_lost += static_cast<std::uint64_t>(std::max(source.packets_lost, 0));
   }
   for (const auto& repeater : repeaters_) {
     guint repeated = 0;
     g_object_get(repeater.get(), "num-rtx-packets", &repeated, nullptr);
     stats.packets_repeated += repeated;
   }
-  stats.fraction_lost = worst_loss / 256.0;
+  stats.packets_lost = losses_->lost();
+  stats.fraction_lost = losses_->worst_fraction();
   // In units of 1/65536 s (RFC 3550, 6.4.1).
   stats.round_trip =
       std::chrono::microseconds(static_cast<std::int64_t>(longest_trip) * 1'000'000 / 65536);
@@ -181,6 +194,16 @@ rtc::PeerStats RtcpLink::stats() {
   last_asked_ = now;
   last_bytes_ = stats.bytes_sent;
   return stats;
+}
+
+std::map<std::uint32_t, std::uint64_t> RtcpLink::lost_of_received() const {
+  std::map<std::uint32_t, std::uint64_t> lost;
+  if (!session_) return lost;
+  for (const auto& source : sources_of(reinterpret_cast<GObject*>(session_.get()))) {
+    if (source.internal) continue;
+    lost[source.ssrc] = static_cast<std::uint64_t>(std::max(source.packets_lost, 0));
+  }
+  return lost;
 }
 
 }  // namespace sotto

@@ -4,12 +4,14 @@
 #pragma once
 
 #include "core/rtc/peer.h"
+#include "core/rtc/rtp/report.h"
 #include "elements/glue/gst_ptr.h"
 
 #include <gst/gst.h>
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -28,6 +30,10 @@ class RtcpLink {
   void limit(std::uint32_t bits_per_second);
   /// Of the reports so far; bitrate and nothing else depends on when it was last asked.
   rtc::PeerStats stats();
+  /// Of the stream with this SSRC, which we send, as the other side reports.
+  std::uint64_t lost_of_sent(std::uint32_t ssrc) const { return losses_->lost(ssrc); }
+  /// By SSRC, of the streams that come.
+  std::map<std::uint32_t, std::uint64_t> lost_of_received() const;
 
  private:
   /// Shared with the session's signal, which a report under way may still be in.
@@ -39,6 +45,7 @@ class RtcpLink {
                                   gpointer held);
 
   std::shared_ptr<Limit> limit_ = std::make_shared<Limit>();
+  std::shared_ptr<rtc::rtp::LossBook> losses_ = std::make_shared<rtc::rtp::LossBook>();
   GstPtr<GstObject> session_;
   std::vector<GstPtr<GstElement>> repeaters_;  // The rtprtxsend of each sending section.
   gulong handler_ = 0;

@@ -3,14 +3,12 @@
 #include "pipelines/mountpoint/rtcp_port.h"
 
 #include "core/base/random.h"
+#include "pipelines/mountpoint/udp_socket.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 
 namespace sotto {
 namespace {
@@ -34,22 +32,9 @@ void write32(std::uint8_t* at, std::uint32_t value) {
 std::uint32_t RtcpPort::make_ssrc() { return random_u32(); }
 
 Result<std::unique_ptr<RtcpPort>> RtcpPort::open(const std::string& address, std::uint16_t port) {
-  sockaddr_in own{};
-  own.sin_family = AF_INET;
-  own.sin_port = htons(port);
-  if (::inet_pton(AF_INET, address.empty() ? "127.0.0.1" : address.c_str(), &own.sin_addr) != 1 ||
-      IN_MULTICAST(ntohl(own.sin_addr.s_addr))) {
-    return fail(ErrorCode::kInvalid, "RTCP needs an IPv4 address of this machine");
-  }
-  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  socklen_t size = sizeof own;
-  if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&own), size) != 0 ||
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) != 0) {
-    const std::string why = std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-    return fail(ErrorCode::kIo, "The RTCP port: " + why);
-  }
-  return std::unique_ptr<RtcpPort>(new RtcpPort(fd, ntohs(own.sin_port)));
+  const auto bound = bind_udp(address, port);
+  if (!bound) return tl::unexpected<Error>(bound.error());
+  return std::unique_ptr<RtcpPort>(new RtcpPort(bound->fd, bound->port));
 }
 
 RtcpPort::~RtcpPort() { ::close(fd_); }

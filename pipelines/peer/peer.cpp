@@ -115,10 +115,24 @@ void WebrtcbinPeer::stats(std::function<void(rtc::PeerStats)> done) {
     rtc::PeerStats stats;
     if (self && self->stage_ != Stage::kClosed) {
       stats = self->rtcp_.stats();
+      self->count_losses(stats);
       stats.line = self->line_->report(rtc::monotonic_now());
     }
     done(stats);
   });
+}
+
+void WebrtcbinPeer::count_losses(rtc::PeerStats& stats) {
+  std::map<std::string, std::uint64_t> received;
+  for (const auto& [ssrc, lost] : rtcp_.lost_of_received())
+    received[receiving_->mid_of(ssrc)] += lost;
+  for (const auto& plan : agreed_) {
+    if (plan.kind == rtc::MediaKind::kData) continue;
+    const auto sending = sending_.find(plan.mid);
+    stats.losses.push_back(
+        {plan.mid, sending == sending_.end() ? 0 : rtcp_.lost_of_sent(sending->second.ssrc),
+         received[plan.mid]});
+  }
 }
 
 void WebrtcbinPeer::close() { end(rtc::CloseReason::kLocal, "closed by us"); }

@@ -76,6 +76,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   void deliver_local();
   void agree(const rtc::sdp::Description& remote, rtc::sdp::Role remote_role);
   void flush_candidates();
+  void answer_again(const std::string& offer, const OnSdp& done);
   void fail_pending(Error error);
 
   /// A promise whose answer runs on the main context, while the peer is open.
@@ -86,6 +87,7 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
   void settle_latency();
   void check_silence();
   void lose_data();
+  void count_losses(rtc::PeerStats& stats);
   void end(rtc::CloseReason reason, const std::string& text);
   void post(std::function<void(WebrtcbinPeer&)> task);
 
@@ -107,8 +109,10 @@ class WebrtcbinPeer final : public rtc::Peer, public std::enable_shared_from_thi
 
   std::vector<rtc::MediaPlan> plan_;
   std::vector<rtc::MediaPlan> agreed_;
+  std::vector<rtc::MediaPlan> agreed_at_first_;
   rtc::sdp::Description remote_offer_;  // Whole and normalised; only when they offered.
-  rtc::sdp::Description local_;         // Ours as last delivered; only when we offered.
+  rtc::sdp::Description local_;         // Ours as first delivered.
+  std::uint64_t answers_again_ = 0;
   bool we_offer_ = false;
   bool gathering_done_ = false;
   bool remote_set_ = false;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Offer and answer: each step starts the next from webrtcbin's promise, on the main context.
 #include "core/base/scope_exit.h"
+#include "core/rtc/sdp/again.h"
 #include "core/rtc/sdp/normalise.h"
 #include "pipelines/peer/peer_impl.h"
 
@@ -18,7 +19,6 @@ namespace {
 constexpr int kFirstDynamic = 96;
 constexpr int kLastDynamic = 127;
 constexpr std::size_t kMaxSections = 32;  // Of one peer.
-constexpr const char* kOwnChannel = "sotto";
 
 int static_payload_type(const rtc::Codec& codec) {
   if (codec.name == "PCMU") return 0;
@@ -108,7 +108,7 @@ void WebrtcbinPeer::offer(std::vector<rtc::MediaPlan> media, bool data_channel, 
   if (ready) ready = assign_payload_types(media);
   we_offer_ = true;
   if (ready) ready = build(media, nullptr);
-  if (ready && data_channel && !channels_->open(webrtcbin_.get(), kOwnChannel)) {
+  if (ready && data_channel && !channels_->open(webrtcbin_.get(), options_.data_label)) {
     ready = fail(ErrorCode::kUnavailable, "webrtcbin opens no data channel");
   }
   if (!ready) {
@@ -171,7 +171,7 @@ void WebrtcbinPeer::accept_answer(const std::string& sdp, OnDone done) {
 void WebrtcbinPeer::answer(const std::string& offer, std::vector<rtc::MediaPlan> media,
                            OnSdp done) {
   if (stage_ != Stage::kNew) {
-    done(fail(ErrorCode::kConflict, "peer: already negotiated; webrtcbin cannot do so again"));
+    answer_again(offer, done);
     return;
   }
   auto ready = check_plan(media);
@@ -213,10 +213,37 @@ void WebrtcbinPeer::answer(const std::string& offer, std::vector<rtc::MediaPlan>
   });
 }
 
+/// webrtcbin 1.22 cannot change what it negotiated, and hears nothing of this: who sends what is
+/// decided above it.
+void WebrtcbinPeer::answer_again(const std::string& offer, const OnSdp& done) {
+  if (we_offer_ || (stage_ != Stage::kDescribed && stage_ != Stage::kConnected)) {
+    done(fail(ErrorCode::kConflict, "peer: an offer in the midst of a negotiation"));
+    return;
+  }
+  auto parsed = rtc::sdp::parse(offer);
+  if (parsed) parsed = rtc::sdp::normalise_remote(std::move(*parsed), rtc::sdp::Role::kOffer);
+  if (parsed) {
+    parsed = rtc::sdp::answer_again(*parsed, remote_offer_, local_, answers_again_ + 1);
+  }
+  if (!parsed) {
+    done(tl::unexpected<Error>(parsed.error()));
+    return;
+  }
+  ++answers_again_;
+  agreed_ = agreed_at_first_;
+  for (auto& plan : agreed_) {
+    const auto index = parsed->index_of(plan.mid);
+    if (index && plan.kind != rtc::MediaKind::kData) {
+      plan.direction = parsed->media[*index].direction();
+    }
+  }
+  done(rtc::sdp::print(*parsed));
+}
+
 // --- common steps ----------------------------------------------------------------------------
 
 void WebrtcbinPeer::agree(const rtc::sdp::Description& remote, rtc::sdp::Role remote_role) {
-  agreed_ = rtc::sdp::agreed(plan_, remote, remote_role);
+  agreed_at_first_ = agreed_ = rtc::sdp::agreed(plan_, remote, remote_role);
   receiving_->expect(agreed_, remote);
   for (const auto& plan : agreed_) {
     const auto sending = sending_.find(plan.mid);
@@ -279,8 +306,8 @@ void WebrtcbinPeer::deliver_local() {
   }
   const auto complete =
       rtc::sdp::normalise_local(we_offer_ ? *local : rtc::sdp::widen(*local, remote_offer_), plan_);
+  local_ = complete;
   if (we_offer_) {
-    local_ = complete;
     for (const auto& section : local_.media) {
       if (section.kind != rtc::MediaKind::kData) continue;
       rtc::MediaPlan data;

@@ -81,12 +81,21 @@ void Receiving::add_pad(GstPad* pad) {
       strangers_.push_back(std::move(stranger));
       return;
     }
+    slot->ssrcs.insert(ssrc);
     tap = std::make_shared<FrameTap>(slot->codec, slot->gate);
     slot->taps.push_back(tap);
     keyframe_wanted = std::exchange(slot->keyframe_wanted, false);
   }
   tap->link(pad);
   if (keyframe_wanted) tap->request_keyframe();
+}
+
+std::string Receiving::mid_of(std::uint32_t ssrc) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [mid, slot] : slots_) {
+    if (slot.ssrcs.count(ssrc) != 0) return mid;
+  }
+  return {};
 }
 
 void Receiving::set_receiver(const std::string& mid, std::shared_ptr<rtc::FrameReceiver> receiver) {

@@ -31,6 +31,8 @@ class Receiving {
   /// What may come in, before the first packet does.
   void expect(const std::vector<rtc::MediaPlan>& media, const rtc::sdp::Description& remote);
   void add_pad(GstPad* pad);
+  /// The section a stream that came belongs to, by its SSRC; empty when it is none's.
+  std::string mid_of(std::uint32_t ssrc);
   void set_receiver(const std::string& mid, std::shared_ptr<rtc::FrameReceiver> receiver);
   void request_keyframe(const std::string& mid);
 

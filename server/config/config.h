@@ -54,6 +54,7 @@ struct JanusConfig {
   std::chrono::seconds session_timeout{60};
   std::chrono::seconds reclaim_timeout{0};
   std::chrono::seconds candidates_timeout{45};
+  std::size_t slowlink_threshold = 0;  ///< Lost packets in a second; 0: no `slowlink` events.
   std::size_t max_sessions = 10'000;
   std::size_t max_sessions_per_address = 200;
   std::size_t max_handles_per_session = 100;

@@ -59,6 +59,7 @@ void describe_janus(JanusConfig& c, ConfigVisitor& v) {
   v.duration("session_timeout_s", c.session_timeout, 1, kDay);
   v.duration("reclaim_timeout_s", c.reclaim_timeout, 0, kDay);
   v.duration("candidates_timeout_s", c.candidates_timeout, 1, 3600);
+  v.integer("slowlink_threshold", c.slowlink_threshold, 0, 100'000);
   v.integer("max_sessions", c.max_sessions, 1, 1'000'000);
   v.integer("max_sessions_per_address", c.max_sessions_per_address, 1, 1'000'000);
   v.integer("max_handles_per_session", c.max_handles_per_session, 1, 10'000);

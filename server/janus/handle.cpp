@@ -14,6 +14,8 @@ namespace {
 
 /// Without a packet for this long, a track counts as silent (`media` event, receiving: false).
 constexpr std::chrono::seconds kNoMediaTimer{1};
+/// `slowlink` counts what was lost since it looked last.
+constexpr std::chrono::seconds kSlowLinkInterval{1};
 
 /// The words Janus uses for the end of a peer connection; scripts compare them.
 const char* hangup_words(rtc::CloseReason reason) {
@@ -150,6 +152,7 @@ Result<> CoreHandle::ensure_peer() {
   options.loopback_candidates = config.rtc.loopback_candidates;
   options.connect_deadline = config.rtc.connect_deadline;
   options.silence_deadline = config.rtc.silence_deadline;
+  options.data_label = kDataLabel;
   peer_ = core_.make_peer(std::move(options), *this);
   if (peer_ == nullptr) return fail(ErrorCode::kUnavailable, "No peer connection can be made");
   ++core_.peers;
@@ -241,6 +244,9 @@ void CoreHandle::on_connected() {
   connected_ = true;
   push("webrtcup", Json::object());
   media_timer_ = core_.server.loop.every(std::chrono::milliseconds(100), [this] { watch_media(); });
+  if (core_.server.config.janus.slowlink_threshold != 0) {
+    loss_timer_ = core_.server.loop.every(kSlowLinkInterval, [this] { watch_losses(); });
+  }
   if (instance_ != nullptr) instance_->on_webrtc_up();
 }
 
@@ -275,6 +281,8 @@ void CoreHandle::finish_pc(const std::string& reason) {
   const ScopeExit finished([this] { finishing_ = false; });
   connected_ = false;
   media_timer_.cancel();
+  loss_timer_.cancel();
+  losses_.clear();
   // The plugin lets go of sinks and tracks before the peer does.
   if (instance_ != nullptr) instance_->on_hangup();
   watches_.clear();
@@ -320,6 +328,40 @@ void CoreHandle::watch_media() {
         "media",
         {{"mid", mid}, {"type", std::string(rtc::name_of(watch->kind))}, {"receiving", receiving}});
   }
+}
+
+void CoreHandle::watch_losses() {
+  peer_->stats(
+      [weak = weak_from_this(), of = std::weak_ptr<rtc::Peer>(peer_)](const rtc::PeerStats& stats) {
+        const auto self = weak.lock();
+        if (self != nullptr && self->connected_ && of.lock() == self->peer_) {
+          self->report_losses(stats.losses);
+        }
+      });
+}
+
+void CoreHandle::report_losses(const std::vector<rtc::SectionLoss>& losses) {
+  const auto self = shared_from_this();
+  for (const auto& now : losses) {
+    auto& before = losses_[now.mid];
+    // Of duplicates a report may take some back: that is no loss.
+    const std::uint64_t sent = now.sent - std::min(now.sent, before.sent);
+    const std::uint64_t received = now.received - std::min(now.received, before.received);
+    before = now;
+    // Seen from Janus' side of the line: its uplink is what the client misses.
+    for (const auto& [lost, uplink] : {std::pair{sent, true}, std::pair{received, false}}) {
+      if (lost < core_.server.config.janus.slowlink_threshold) continue;
+      push("slowlink",
+           {{"mid", now.mid}, {"media", kind_of(now.mid)}, {"uplink", uplink}, {"lost", lost}});
+    }
+  }
+}
+
+std::string CoreHandle::kind_of(const std::string& mid) const {
+  for (const auto& plan : peer_->media()) {
+    if (plan.mid == mid) return std::string(rtc::name_of(plan.kind));
+  }
+  return std::string(rtc::name_of(rtc::MediaKind::kVideo));
 }
 
 }  // namespace sotto::server::janus

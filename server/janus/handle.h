@@ -71,6 +71,9 @@ class CoreHandle final : public Handle,
   void push(const char* kind, Json fields);
   rtc::Peer::OnSdp described(std::string type, bool e2ee, Signaling next, OnJsep done);
   void watch_media();
+  void watch_losses();
+  void report_losses(const std::vector<rtc::SectionLoss>& losses);
+  std::string kind_of(const std::string& mid) const;
 
   HandleCore& core_;
   std::weak_ptr<Session> session_;
@@ -89,6 +92,8 @@ class CoreHandle final : public Handle,
   CandidateQueue candidates_;
   std::map<std::string, std::shared_ptr<MediaWatch>> watches_;
   MainContext::Timer media_timer_;
+  std::map<std::string, rtc::SectionLoss> losses_;  ///< As they were when last looked at.
+  MainContext::Timer loss_timer_;
 };
 
 }  // namespace sotto::server::janus

@@ -61,6 +61,9 @@ struct Outcome {
   static Outcome later(std::string hint = {}) { return {std::nullopt, std::move(hint)}; }
 };
 
+/// The data channel of clients that name none; janus.js opens one of this label by itself.
+inline constexpr const char* kDataLabel = "JanusDataChannel";
+
 /// A handle's core side: what an Instance may ask for.
 class Handle {
  public:

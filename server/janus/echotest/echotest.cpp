@@ -158,7 +158,9 @@ Outcome EchoInstance::on_message(Message message) {
     return Outcome::later(kHint);
   }
   if (message.jsep) sealed_ = message.jsep->e2ee || rtc::marked_sealed(message.jsep->sdp);
-  if (sealed_ && (record_as_ || recording_ != nullptr)) {  // Asked for while it was in the clear, or before there was media.
+  if (sealed_ &&
+      (record_as_ ||
+       recording_ != nullptr)) {  // Asked for while it was in the clear, or before there was media.
     record_as_.reset();
     recording_.reset();
     handle_.event(error(kInvalidElement, kNotRecorded), transaction);
@@ -237,7 +239,8 @@ void EchoInstance::connect_lines() {
   const auto peer = handle_.peer();
   if (peer == nullptr) return;
   for (const auto& plan : peer->media()) {
-    if (plan.kind == rtc::MediaKind::kData || plan.direction == rtc::Direction::kInactive) continue;
+    if (plan.kind == rtc::MediaKind::kData) continue;
+    if (plan.direction == rtc::Direction::kInactive && lines_.count(plan.mid) == 0) continue;
     Line& line = lines_[plan.mid];
     const bool receives = plan.direction != rtc::Direction::kSendOnly;
     if (line.track == nullptr && receives) {
@@ -251,6 +254,8 @@ void EchoInstance::connect_lines() {
     }
     const bool sends =
         plan.direction == rtc::Direction::kSendRecv || plan.direction == rtc::Direction::kSendOnly;
+    // The client may take less than it did, and more again, by renegotiation.
+    if (!sends) line.subscription.reset();
     if (handle_.connected() && sends && line.track != nullptr && line.subscription == nullptr) {
       if (auto sink = peer->sink(plan.mid)) {
         line.subscription =

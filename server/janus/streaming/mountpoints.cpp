@@ -103,7 +103,7 @@ Result<std::string> Mountpoints::media_file(const std::string& name) const {
 StreamingResult<std::shared_ptr<rtc::Source>> Mountpoints::make_source(
     const SourceName& name, const MountpointSpec& spec) const {
   if (spec.type == "rtp") {
-    auto source = RtpSource::create(name, spec.media);
+    auto source = RtpSource::create(server_.loop, name, spec.media);
     if (!source) return refuse(StreamingCode::kCantCreate, source.error().message);
     return std::shared_ptr<rtc::Source>(std::move(*source));
   }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "server/janus/streaming/rtp_source.h"
 
+#include <glib.h>
+
 #include <algorithm>
 
 namespace sotto::server::janus {
@@ -55,11 +57,45 @@ Result<std::vector<rtc::FeedTrack>> select_tracks(const std::vector<rtc::FeedTra
   return chosen;
 }
 
-Result<std::shared_ptr<RtpSource>> RtpSource::create(SourceName name, std::vector<RtpMedia> media) {
+std::shared_ptr<DataLine::Listener> DataLine::listen(Listener listener) {
+  auto held = std::make_shared<Listener>(std::move(listener));
+  listeners_.push_back(held);
+  return held;
+}
+
+void DataLine::take(ByteView datagram) {
+  const std::string_view words = as_text(datagram);
+  // A browser ends the channel over text that is none.
+  const bool sound =
+      g_utf8_validate(words.data(), static_cast<gssize>(words.size()), nullptr) != FALSE;
+  if (text && !sound) return;
+  last = rtc::monotonic_now();
+  const auto gone = [](const auto& listener) { return listener.expired(); };
+  listeners_.erase(std::remove_if(listeners_.begin(), listeners_.end(), gone), listeners_.end());
+  const auto listeners = listeners_;  // One may end another.
+  for (const auto& weak : listeners) {
+    if (const auto listener = weak.lock()) (*listener)(text, datagram);
+  }
+}
+
+Result<std::shared_ptr<RtpSource>> RtpSource::create(MainContext& main, SourceName name,
+                                                     std::vector<RtpMedia> media) {
   auto source = std::make_shared<RtpSource>();
   source->name_ = std::move(name);
   std::vector<UdpInput> inputs;
   for (RtpMedia& one : media) {
+    if (one.codec.kind == rtc::MediaKind::kData) {
+      auto line = std::make_shared<DataLine>();
+      line->mid = one.mid;
+      line->label = one.label;
+      line->text = one.text;
+      auto port = DataPort::open(main, one.address, one.port,
+                                 [line = line.get()](ByteView datagram) { line->take(datagram); });
+      if (!port) return tl::unexpected<Error>(port.error());
+      line->port_ = std::move(*port);
+      source->data_.push_back(std::move(line));
+      continue;
+    }
     auto track = rtc::Track::create(one.codec);
     source->tracks_.push_back({one.mid, one.label, track, nullptr});
     auto& rtcp = source->rtcp_.emplace_back();
@@ -77,6 +113,12 @@ Result<std::shared_ptr<RtpSource>> RtpSource::create(SourceName name, std::vecto
   if (!reader) return tl::unexpected<Error>(reader.error());
   source->reader_ = std::move(*reader);
   return source;
+}
+
+std::vector<std::uint16_t> RtpSource::ports() const {
+  auto ports = reader_->ports();
+  for (const auto& line : data_) ports.push_back(line->port_->port());
+  return ports;
 }
 
 rtc::SourceInfo RtpSource::info() const {
@@ -97,12 +139,20 @@ rtc::SourceInfo RtpSource::info() const {
       info.reason.clear();
     }
   }
+  for (const auto& line : data_) {
+    if (line->last.count() != 0 && rtc::monotonic_now() - line->last < kAwayAfter) {
+      info.state = rtc::SourceState::kLive;
+      info.reason.clear();
+    }
+  }
   return info;
 }
 
 void RtpSource::open(const rtc::Wish& wish,
                      std::function<void(Result<std::unique_ptr<rtc::Feed>>)> done) {
-  auto chosen = select_tracks(tracks_, wish);
+  // With nothing but data there is nothing to choose; WHEP finds no section for it.
+  Result<std::vector<rtc::FeedTrack>> chosen = std::vector<rtc::FeedTrack>();
+  if (!tracks_.empty()) chosen = select_tracks(tracks_, wish);
   if (!chosen) {
     done(tl::unexpected<Error>(chosen.error()));
     return;

@@ -132,11 +132,21 @@ StreamingResult<RtpMedia> parse_media(const Json& given, std::size_t index) {
   std::string fmtp = read.text("fmtp");
   if (read.error()) return tl::unexpected<StreamingError>(*read.error());
   if (type == "data") {
-    return refuse(StreamingCode::kCantCreate, "Data mountpoints are not available");
+    const std::string form = read.text("datatype");
+    if (read.error()) return tl::unexpected<StreamingError>(*read.error());
+    if (form != "" && form != "text" && form != "binary") {
+      return refuse(StreamingCode::kInvalidElement, "media: datatype is text or binary");
+    }
+    if (media.rtcp_port || !media.interface.empty()) {
+      return refuse(StreamingCode::kInvalidElement, "media: data has no rtcpport and no mcast");
+    }
+    media.codec.kind = rtc::MediaKind::kData;
+    media.text = form != "binary";
+    return media;
   }
   if (type != "audio" && type != "video") {
     return refuse(type.empty() ? StreamingCode::kMissingElement : StreamingCode::kInvalidElement,
-                  "media: type is audio or video");
+                  "media: type is audio, video or data");
   }
   if (codec.empty()) {
     return refuse(StreamingCode::kMissingElement, "Missing mandatory element (media: codec)");
@@ -155,7 +165,8 @@ Json media_of_old_form(const Json& body, const std::string& type) {
   for (const auto& [old_key, key] :
        {std::pair{"port", "port"}, std::pair{"pt", "pt"}, std::pair{"codec", "codec"},
         std::pair{"rtpmap", "rtpmap"}, std::pair{"fmtp", "fmtp"}, std::pair{"mcast", "mcast"},
-        std::pair{"iface", "iface"}, std::pair{"rtcpport", "rtcpport"}}) {
+        std::pair{"iface", "iface"}, std::pair{"rtcpport", "rtcpport"},
+        std::pair{"type", "datatype"}}) {
     const auto found = body.find(type + old_key);
     if (found != body.end()) media[key] = *found;
   }
@@ -192,6 +203,10 @@ StreamingResult<std::vector<RtpMedia>> parse_all_media(const Json& body) {
     }
     all.push_back(std::move(*media));
   }
+  // Data channels share one section, which comes last.
+  std::stable_partition(all.begin(), all.end(), [](const RtpMedia& media) {
+    return media.codec.kind != rtc::MediaKind::kData;
+  });
   return all;
 }
 
@@ -256,7 +271,7 @@ StreamingResult<MountpointSpec> parse_config(const MountpointConfig& config) {
     const auto kind = given.type == "audio" ? rtc::MediaKind::kAudio : rtc::MediaKind::kVideo;
     auto codec = parse_codec(given.codec, kind, given.pt, given.fmtp);
     if (!codec) return tl::unexpected<StreamingError>(codec.error());
-    RtpMedia media{given.mid, given.label, std::move(*codec), given.address, {}, given.port};
+    RtpMedia media{given.mid, given.label, std::move(*codec), true, given.address, {}, given.port};
     if (media.mid.empty()) media.mid = std::to_string(spec.media.size());
     spec.media.push_back(std::move(media));
   }

@@ -10,6 +10,7 @@
 #include "server/janus/streaming/recordings.h"
 #include "server/janus/streaming/viewer.h"
 
+#include <algorithm>
 #include <map>
 
 namespace sotto::server::janus {
@@ -159,13 +160,12 @@ Json StreamingPlugin::media_of(const Mountpoint& mountpoint, const rtc::SourceIn
     const auto& [mid, codec] = info.tracks[i];
     Json one{{"mid", mid}, {"type", std::string(rtc::name_of(codec.kind))}};
     if (rtp != nullptr) {
-      if (!rtp->tracks()[i].label.empty()) one["label"] = rtp->tracks()[i].label;
-      const auto last = rtp->tracks()[i].track->stats().last_frame;
-      if (last.count() != 0) {
-        one["age_ms"] =
-            std::chrono::duration_cast<std::chrono::milliseconds>(rtc::monotonic_now() - last)
-                .count();
-      }
+      one["label"] = rtp->tracks()[i].label.empty() ? mid : rtp->tracks()[i].label;
+      // Janus counts from the mountpoint's creation until something came.
+      const auto last = std::max(rtp->tracks()[i].track->stats().last_frame, rtp->created());
+      one["age_ms"] =
+          std::chrono::duration_cast<std::chrono::milliseconds>(rtc::monotonic_now() - last)
+              .count();
     }
     if (all) {
       one["mindex"] = i;
@@ -177,6 +177,18 @@ Json StreamingPlugin::media_of(const Mountpoint& mountpoint, const rtc::SourceIn
                            : std::string());
       if (!codec.fmtp.empty()) one["fmtp"] = codec.fmtp;
     }
+    media.push_back(std::move(one));
+  }
+  if (rtp == nullptr) return media;
+  for (const auto& line : rtp->data()) {
+    const auto last = std::max(line->last, rtp->created());
+    Json one{{"mid", line->mid},
+             {"type", "data"},
+             {"label", line->label.empty() ? line->mid : line->label},
+             {"age_ms",
+              std::chrono::duration_cast<std::chrono::milliseconds>(rtc::monotonic_now() - last)
+                  .count()}};
+    if (all) one["mindex"] = media.size();
     media.push_back(std::move(one));
   }
   return media;
@@ -260,7 +272,7 @@ StreamingPlugin::Answer StreamingPlugin::create(const Message& message) {
     }
   }
   return Json{{"streaming", "created"},
-              {"create", mountpoint.source_id},
+              {"created", mountpoint.source_id},
               {"permanent", mountpoint.spec.permanent},
               {"stream", std::move(stream)}};
 }
@@ -305,7 +317,7 @@ StreamingPlugin::Answer StreamingPlugin::destroy(const Message& message) {
   const std::uint64_t id = (*found)->id;
   recordings_.drop(id);
   mountpoints_.destroy(*found, permanent);
-  return Json{{"streaming", "destroyed"}, {"id", id}, {"permanent", permanent}};
+  return Json{{"streaming", "destroyed"}, {"destroyed", id}};
 }
 
 StreamingPlugin::Answer StreamingPlugin::enable(const Message& message, bool enabled) {

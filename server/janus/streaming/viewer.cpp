@@ -17,6 +17,29 @@ bool same_secret(const std::string& wanted, const std::string& given) {
   return wanted.empty() || equal_constant_time(as_bytes(wanted), as_bytes(given));
 }
 
+bool among(const std::vector<std::string>& mids, const std::string& mid) {
+  return mids.empty() || std::find(mids.begin(), mids.end(), mid) != mids.end();
+}
+
+bool offers_data(const Mountpoint& mountpoint, const std::vector<std::string>& mids) {
+  const auto rtp = std::dynamic_pointer_cast<RtpSource>(mountpoint.source);
+  return rtp != nullptr && std::any_of(rtp->data().begin(), rtp->data().end(),
+                                       [&](const auto& line) { return among(mids, line->mid); });
+}
+
+/// Takes the data section of a client's offer, where it has one.
+bool add_data(rtc::ViewingPlan& plan, const rtc::sdp::Description& offer) {
+  for (const auto& section : offer.media) {
+    if (section.kind != rtc::MediaKind::kData || section.rejected()) continue;
+    rtc::MediaPlan data;
+    data.mid = section.mid();
+    data.kind = rtc::MediaKind::kData;
+    plan.media.push_back(std::move(data));
+    return true;
+  }
+  return false;
+}
+
 /// Sound and picture of one stream are kept in step.
 constexpr const char* kStreamId = "janus";
 
@@ -153,15 +176,16 @@ void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::
   const std::string transaction = message.transaction;
   std::vector<rtc::FeedTrack> tracks;
   for (const auto& track : feed->tracks()) {
-    const bool wanted =
-        mids.empty() || std::find(mids.begin(), mids.end(), track.mid) != mids.end();
-    if (wanted) tracks.push_back(track);
+    if (among(mids, track.mid)) tracks.push_back(track);
   }
-  if (tracks.empty()) {
+  const bool data = offers_data(*mountpoint, mids);
+  if (tracks.empty() && !data) {
     error({StreamingCode::kInvalidElement, "None of these media is in the stream"}, transaction);
     return;
   }
   rtc::ViewingPlan plan;
+  data_ = data;
+  data_mids_ = mids;
   if (message.jsep) {
     const auto offer = rtc::sdp::parse(message.jsep->sdp);
     auto planned = rtc::plan_for_offer(*offer, tracks, kStreamId);
@@ -170,6 +194,7 @@ void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::
       return;
     }
     plan = std::move(*planned);
+    data_ = data && add_data(plan, *offer);
   } else {
     plan = rtc::plan_for_feed(tracks, kStreamId);
   }
@@ -190,7 +215,7 @@ void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::
   if (message.jsep) {
     handle_.answer(*message.jsep, std::move(plan.media), std::move(done));
   } else {
-    handle_.offer(std::move(plan.media), false, std::move(done));
+    handle_.offer(std::move(plan.media), data, std::move(done));
   }
   const auto peer = handle_.peer();
   if (mountpoint_ == nullptr || peer == nullptr) return;  // It failed already, and said so.
@@ -202,7 +227,7 @@ void StreamViewer::opened(const MountpointPtr& mountpoint, std::unique_ptr<rtc::
 
 StreamViewer::Reply StreamViewer::start(const Message& message) {
   if (mountpoint_ == nullptr) {
-    return refuse(StreamingCode::kInvalidState, "Can't start: not watching any stream");
+    return refuse(StreamingCode::kNoSuchMountpoint, "Can't start: not watching any stream");
   }
   paused_ = false;
   gates();
@@ -212,7 +237,7 @@ StreamViewer::Reply StreamViewer::start(const Message& message) {
 
 StreamViewer::Reply StreamViewer::pause(const Message& message) {
   if (mountpoint_ == nullptr) {
-    return refuse(StreamingCode::kInvalidState, "Can't pause: not watching any stream");
+    return refuse(StreamingCode::kNoSuchMountpoint, "Can't pause: not watching any stream");
   }
   paused_ = true;
   gates();
@@ -221,9 +246,7 @@ StreamViewer::Reply StreamViewer::pause(const Message& message) {
 }
 
 StreamViewer::Reply StreamViewer::stop(const Message& message) {
-  if (mountpoint_ == nullptr && !opening_) {
-    return refuse(StreamingCode::kInvalidState, "Can't stop: not watching any stream");
-  }
+  if (mountpoint_ == nullptr && !opening_) return {};  // Janus says nothing more either.
   result({{"status", "stopping"}}, message.transaction);
   ++generation_;
   opening_ = false;
@@ -238,7 +261,7 @@ StreamViewer::Reply StreamViewer::stop(const Message& message) {
 
 StreamViewer::Reply StreamViewer::switch_to(const Message& message) {
   if (viewer_ == nullptr || opening_) {
-    return refuse(StreamingCode::kInvalidState, "Can't switch: not watching any stream");
+    return refuse(StreamingCode::kNoSuchMountpoint, "Can't switch: not watching any stream");
   }
   auto mountpoint = admitted(message);
   if (!mountpoint) return tl::unexpected<StreamingError>(mountpoint.error());
@@ -279,7 +302,9 @@ void StreamViewer::switched(const MountpointPtr& mountpoint, std::unique_ptr<rtc
   mountpoint_ = mountpoint;
   listen_for_end();
   gates();
+  data_mids_.clear();  // They were of the former stream.
   if (counted_) {
+    listen_to_data();
     server_.events.publish("viewer.left", {{"source", from}, {"by", "janus"}});
     server_.events.publish("viewer.joined", {{"source", mountpoint_->source_id}, {"by", "janus"}});
   }
@@ -288,7 +313,7 @@ void StreamViewer::switched(const MountpointPtr& mountpoint, std::unique_ptr<rtc
 
 StreamViewer::Reply StreamViewer::configure(const Message& message) {
   if (viewer_ == nullptr) {
-    return refuse(StreamingCode::kInvalidState, "Can't configure: not watching any stream");
+    return refuse(StreamingCode::kNoSuchMountpoint, "Can't configure: not watching any stream");
   }
   std::string mid;
   if (member(message.body, "mid", mid) == Member::kWrongType) {
@@ -335,6 +360,7 @@ StreamViewer::Reply StreamViewer::configure(const Message& message) {
 void StreamViewer::on_webrtc_up() {
   if (viewer_ == nullptr || counted_) return;
   viewer_->start();
+  listen_to_data();
   counted_ = true;
   server_.events.publish("viewer.joined", {{"source", mountpoint_->source_id}, {"by", "janus"}});
   result({{"status", "started"}});
@@ -384,6 +410,21 @@ void StreamViewer::gates() {
   if (viewer_ != nullptr) viewer_->set_open(!paused_ && mountpoint_->enabled);
 }
 
+/// What comes while the channel is not open yet, or while the client does not keep up, is not kept.
+void StreamViewer::listen_to_data() {
+  listening_.clear();
+  const auto rtp = std::dynamic_pointer_cast<RtpSource>(mountpoint_->source);
+  if (!data_ || rtp == nullptr) return;
+  for (const auto& line : rtp->data()) {
+    if (!among(data_mids_, line->mid)) continue;
+    listening_.push_back(line->listen([this](bool text, ByteView message) {
+      const auto peer = handle_.peer();
+      if (peer == nullptr || paused_ || !mountpoint_->enabled) return;
+      (void)peer->send_data(kDataLabel, text, message);
+    }));
+  }
+}
+
 void StreamViewer::drop() {
   ++generation_;
   opening_ = false;
@@ -391,6 +432,8 @@ void StreamViewer::drop() {
     server_.events.publish("viewer.left", {{"source", mountpoint_->source_id}, {"by", "janus"}});
   }
   counted_ = false;
+  listening_.clear();
+  data_ = false;
   viewer_.reset();
   lines_.clear();
   mountpoint_.reset();

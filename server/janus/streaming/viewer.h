@@ -47,6 +47,7 @@ class StreamViewer final : public Instance {
                 const std::string& transaction);
   void listen_for_end();
   void gates();
+  void listen_to_data();
   void drop();
   void result(Json fields, const std::string& transaction = {}, std::optional<Jsep> jsep = {});
   void error(const StreamingError& error, const std::string& transaction);
@@ -59,6 +60,9 @@ class StreamViewer final : public Instance {
   MountpointPtr mountpoint_;
   std::unique_ptr<Viewer> viewer_;       ///< From the first description on.
   std::vector<rtc::ViewingLine> lines_;  ///< What was negotiated.
+  bool data_ = false;                    ///< A data channel was negotiated, too.
+  std::vector<std::string> data_mids_;   ///< What goes through it; empty: everything.
+  std::vector<std::shared_ptr<DataLine::Listener>> listening_;
   bool paused_ = false;
   bool counted_ = false;      ///< viewer.joined was published.
   unsigned feed_number_ = 0;  ///< The end of an older feed concerns nobody.

@@ -377,10 +377,56 @@ TEST_F(PeerTest, GarbageIsRefusedAndTheNextOfferTaken) {
   const auto sdp_offer = offer(*other, {plan("0", vp8(), Direction::kSendOnly)});
   ASSERT_TRUE(sdp_offer);
   EXPECT_TRUE(answer(*peer, *sdp_offer, {plan("0", vp8(), Direction::kRecvOnly)}));
-  EXPECT_FALSE(answer(*peer, *sdp_offer, {plan("0", vp8(), Direction::kRecvOnly)}))
-      << "webrtcbin cannot negotiate again";
+  Ear& third_ear = ear();
+  const auto foreign = offer(*make(third_ear), {plan("0", vp8(), Direction::kSendOnly)});
+  ASSERT_TRUE(foreign);
+  const auto moved = answer(*peer, *foreign, {plan("0", vp8(), Direction::kRecvOnly)});
+  ASSERT_FALSE(moved) << "somebody else's offer";
+  EXPECT_EQ(moved.error().code, ErrorCode::kUnsupported);
+  EXPECT_FALSE(one.closed);
   ASSERT_FALSE(accept(*other, "garbage"));
   EXPECT_FALSE(other_ear.closed) << "a bad answer does not end an offer";
+}
+
+TEST_F(PeerTest, AnotherOfferChangesDirectionsAndNothingElse) {
+  Ear& a_ear = ear();
+  Ear& b_ear = ear();
+  const auto a = make(a_ear);
+  const auto b = make(b_ear);
+  const auto both = plan("v", vp8(), Direction::kSendRecv);
+  const auto first = offer(*a, {both});
+  ASSERT_TRUE(first);
+  const auto early = answer(*b, "garbage", {both});
+  EXPECT_FALSE(early);
+  const auto answered = answer(*b, *first, {both});
+  ASSERT_TRUE(answered);
+  ASSERT_TRUE(accept(*a, *answered));
+  ASSERT_TRUE(until([&] { return a_ear.connected && b_ear.connected; })) << b_ear.why;
+  const auto with = [&](Direction direction) {
+    auto next = *rtc::sdp::parse(*first);
+    next.media[0].set_direction(direction);
+    return rtc::sdp::print(next);
+  };
+  const auto less = answer(*b, with(Direction::kSendOnly), {both});
+  ASSERT_TRUE(less) << less.error().message;
+  EXPECT_EQ(rtc::sdp::parse(*less)->media[0].direction(), Direction::kRecvOnly);
+  EXPECT_EQ(b->media()[0].direction, Direction::kRecvOnly);
+  EXPECT_FALSE(b->sink("v"));
+  const auto more = answer(*b, with(Direction::kSendRecv), {both});
+  ASSERT_TRUE(more);
+  EXPECT_TRUE(b->sink("v"));
+  EXPECT_NE(*more, *less);
+  auto restart = *rtc::sdp::parse(*first);
+  for (auto& media : restart.media) media.set("ice-ufrag", "anew");
+  const auto refused = answer(*b, rtc::sdp::print(restart), {both});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("ICE restart"), std::string::npos);
+  EXPECT_FALSE(answer(*a, *first, {both})) << "whoever offered goes on offering";
+  const auto at_a = std::make_shared<Counter>();
+  a->set_receiver("v", at_a);
+  Packets packets(b->subscribe_options("v"), true);
+  EXPECT_TRUE(feed(*b->sink("v"), packets, [&] { return at_a->frames >= 3; })) << "it is as it was";
 }
 
 TEST_F(PeerTest, AnOfferIsCompleteAndClean) {

@@ -59,6 +59,43 @@ TEST_F(Echo, WhatIsSealedIsNotRecordedWhoeverAsksFirst) {
   }
 }
 
+TEST_F(Echo, LossBeyondTheThresholdIsASlowLink) {
+  world.config.janus.slowlink_threshold = 4;
+  call();
+  const auto told = [&](bool uplink) {
+    std::vector<Json> events;
+    for (const Json& entry : client->log) {
+      if (entry.value("janus", "") == "slowlink" && entry["uplink"] == uplink)
+        events.push_back(entry);
+    }
+    return events;
+  };
+  world.peer()->report.losses = {{"0", 3, 10}};
+  ASSERT_TRUE(run_until(world.loop, [&] { return !told(false).empty(); }));
+  EXPECT_EQ(told(false)[0]["mid"], "0");
+  EXPECT_EQ(told(false)[0]["media"], "video");
+  EXPECT_EQ(told(false)[0]["lost"], 10);
+  EXPECT_EQ(told(false)[0]["sender"], handle);
+  EXPECT_TRUE(told(true).empty()) << "three are not four";
+  world.peer()->report.losses = {{"0", 7, 10}};
+  ASSERT_TRUE(run_until(world.loop, [&] { return !told(true).empty(); }));
+  EXPECT_EQ(told(true)[0]["lost"], 4) << "since the last look";
+  EXPECT_EQ(told(false).size(), 1U) << "nothing was lost since";
+  // A report that takes some back, and then nothing new.
+  world.peer()->report.losses = {{"0", 5, 9}};
+  client->send(gateway, {{"janus", "hangup"}, {"session_id", session}, {"handle_id", handle}});
+  EXPECT_EQ(client->last("hangup")["reason"], "Janus API");
+}
+
+TEST_F(Echo, WithoutAThresholdNobodyIsToldOfLoss) {
+  call();
+  world.peer()->report.losses = {{"0", 1000, 1000}};
+  world.peer()->receivers["0"]->on_frame(std::make_shared<rtc::Frame>());
+  ASSERT_TRUE(run_until(world.loop, [&] { return client->last("media")["receiving"] == false; }))
+      << "a second and more";
+  EXPECT_TRUE(client->last("slowlink").is_null());
+}
+
 TEST_F(Echo, RecordingIsForThoseWhoManage) {
   EXPECT_EQ(send({{"record", true}})["result"], "ok") << "begins with the media";
   EXPECT_EQ(send({{"record", false}})["result"], "ok");

@@ -51,12 +51,74 @@ class Mounted : public Media {
   std::uint64_t handle = 0;
 };
 
+/// Sends datagrams to a port of this machine.
+class Words {
+ public:
+  explicit Words(int port) : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    to_.sin_family = AF_INET;
+    to_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to_.sin_port = htons(static_cast<std::uint16_t>(port));
+  }
+  ~Words() { ::close(fd_); }
+  Words(const Words&) = delete;
+  Words& operator=(const Words&) = delete;
+  void send(const std::string& text) const {
+    EXPECT_EQ(::sendto(fd_, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to_),
+                       sizeof to_),
+              static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  int fd_;
+  sockaddr_in to_{};
+};
+
 std::string vp8_to(const std::string& host, int port, const std::string& more = "") {
   return "videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,"
          "framerate=15/1 ! vp8enc name=encoder deadline=1 keyframe-max-dist=" +
          (more.empty() ? std::string("15") : more) +
          " ! rtpvp8pay name=pay pt=100 ! tee name=t ! udpsink sync=false async=false host=" + host +
          " port=" + std::to_string(port);
+}
+
+TEST_F(Mounted, DatagramsBecomeMessages) {
+  const Json made = create({{"type", "rtp"},
+                            {"id", 6},
+                            {"media",
+                             {{{"type", "data"}, {"mid", "t"}},
+                              {{"type", "data"}, {"mid", "b"}, {"datatype", "binary"}}}}});
+  const Words text(made["stream"]["ports"][0]["port"].get<int>());
+  const Words binary(made["stream"]["ports"][1]["port"].get<int>());
+  Caller caller(world.loop);
+  later({{"request", "watch"}, {"id", 6}});
+  const Json preparing = client->last("event");
+  std::string reply;
+  rtc::MediaPlan channel;
+  channel.mid = rtc::sdp::parse(preparing["jsep"]["sdp"].get<std::string>())->media.at(0).mid();
+  channel.kind = rtc::MediaKind::kData;
+  caller.peer->answer(preparing["jsep"]["sdp"], {channel}, [&](Result<std::string> sdp) {
+    ASSERT_TRUE(sdp) << sdp.error().message;
+    reply = *sdp;
+  });
+  ASSERT_TRUE(until([&] { return !reply.empty(); }));
+  client->message(*gateway, session, handle, {{"request", "start"}},
+                  {{"type", "answer"}, {"sdp", reply}});
+  ASSERT_TRUE(until([&] { return caller.connected; }));
+  // The channel opens a moment after the connection; what is sent before goes nowhere.
+  const auto repeating = world.loop.every(std::chrono::milliseconds(50), [&] {
+    text.send("\xff is no text");
+    text.send("words");
+  });
+  ASSERT_TRUE(until([&] { return caller.data[kDataLabel] == "words"; }));
+  const Json info = ask({{"request", "info"}, {"id", 6}})["info"];
+  EXPECT_LT(info["media"][0]["age_ms"], 5000);
+  binary.send(std::string("\0\xff", 2));
+  ASSERT_TRUE(until([&] { return caller.data[kDataLabel] == std::string("\0\xff", 2); }));
+  later({{"request", "pause"}});
+  binary.send("unheard");
+  ask({{"request", "destroy"}, {"id", 6}});
+  EXPECT_TRUE(until([&] { return caller.closed; }));
+  EXPECT_NE(caller.data[kDataLabel], "unheard");
 }
 
 TEST_F(Mounted, AnRtspCameraMadeByTheApi) {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The sotto authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The verbs of janus.plugin.streaming, with peers that need no network.
+#include "server/janus/feature.h"
 #include "server/janus/gateway.h"
 #include "tests/server/janus/support.h"
 #include "tests/support/server_fixture.h"
@@ -186,7 +187,10 @@ TEST_F(Streaming, WhatCreateRefuses) {
   EXPECT_EQ(refused({{"request", "create"}, {"type", "rtp"}, {"media", "x"}}), 454);
   EXPECT_EQ(refused(rtp({{"media", {{{"type", "video"}}}}})), 453);
   EXPECT_EQ(refused(rtp({{"media", {{{"type", "video"}, {"codec", "mpeg2"}}}}})), 456);
-  EXPECT_EQ(refused(rtp({{"media", {{{"type", "data"}, {"codec", "x"}}}}})), 456);
+  EXPECT_EQ(refused(rtp({{"media", {{{"type", "data"}, {"datatype", "x"}}}}})), 454);
+  EXPECT_EQ(refused(rtp({{"media", {{{"type", "data"}, {"datatype", 5}}}}})), 454);
+  EXPECT_EQ(refused(rtp({{"media", {{{"type", "data"}, {"rtcpport", 0}}}}})), 454);
+  EXPECT_EQ(refused(rtp({{"media", {{{"type", "data"}, {"mcast", "239.1.1.1"}}}}})), 456);
   EXPECT_EQ(refused(rtp({{"media", {{{"type", "video"}, {"codec", "vp8"}, {"port", 70000}}}}})),
             454);
   EXPECT_EQ(refused(rtp({{"id", "77"}})), 454);
@@ -199,6 +203,36 @@ TEST_F(Streaming, WhatCreateRefuses) {
   EXPECT_EQ(refused({{"request", "nonsense"}}), 452);
   EXPECT_EQ(refused(Json::object()), 453);
   EXPECT_EQ(refused({{"request", 7}}), 454);
+}
+
+TEST_F(Streaming, DataComesLastAndHasAPortOfItsOwn) {
+  const Json made = ask(rtp({{"id", 7},
+                             {"media",
+                              {{{"type", "data"}, {"mid", "d"}, {"label", "Words"}},
+                               {{"type", "video"}, {"mid", "v"}, {"codec", "vp8"}}}}}));
+  ASSERT_EQ(made["streaming"], "created") << made;
+  ASSERT_EQ(made["stream"]["ports"].size(), 2U);
+  EXPECT_EQ(made["stream"]["ports"][0]["mid"], "v");
+  EXPECT_EQ(made["stream"]["ports"][1]["type"], "data");
+  EXPECT_GT(made["stream"]["ports"][1]["port"], 0);
+  const Json info = ask({{"request", "info"}, {"id", 7}})["info"];
+  ASSERT_EQ(info["media"].size(), 2U);
+  EXPECT_EQ(info["media"][1]["type"], "data");
+  EXPECT_EQ(info["media"][1]["label"], "Words");
+  EXPECT_EQ(info["media"][1]["mindex"], 1);
+  EXPECT_EQ(later({{"request", "watch"}, {"id", 7}})["result"]["status"], "preparing");
+  EXPECT_TRUE(world.peer()->data);
+  EXPECT_EQ(world.peer()->plans.size(), 1U);
+}
+
+TEST_F(Streaming, OneMayWatchThePictureWithoutTheData) {
+  ask(rtp(
+      {{"id", 7},
+       {"media",
+        {{{"type", "video"}, {"mid", "v"}, {"codec", "vp8"}}, {{"type", "data"}, {"mid", "d"}}}}}));
+  EXPECT_EQ(later({{"request", "watch"}, {"id", 7}, {"media", {"v"}}})["result"]["status"],
+            "preparing");
+  EXPECT_FALSE(world.peer()->data);
 }
 
 TEST_F(Streaming, FilesOutsideTheMediaFolderAreOutOfReach) {
@@ -248,6 +282,14 @@ TEST_F(Streaming, SecretsGuardWhatExists) {
             "preparing");
 }
 
+TEST_F(Streaming, WhatACrashLeftUnfinishedIsSeenToAtTheStart) {
+  const auto part = data.path() / "recordings" / "cam" / "empty.webm.part";
+  std::filesystem::create_directories(part.parent_path());
+  std::ofstream(part).flush();
+  const JanusFeature feature(world.context, world.factory());
+  EXPECT_TRUE(run_until(world.loop, [&] { return !std::filesystem::exists(part); }));
+}
+
 TEST_F(Streaming, EditAndDestroy) {
   ask(rtp({{"id", 9}, {"secret", "s"}}));
   const Json edited = ask({{"request", "edit"},
@@ -261,7 +303,7 @@ TEST_F(Streaming, EditAndDestroy) {
   EXPECT_EQ(refused({{"request", "edit"}, {"id", 9}, {"secret", "t"}, {"new_pin", 4}}), 454);
   const Json destroyed = ask({{"request", "destroy"}, {"id", 9}, {"secret", "t"}});
   EXPECT_EQ(destroyed["streaming"], "destroyed");
-  EXPECT_EQ(destroyed["id"], 9);
+  EXPECT_EQ(destroyed["destroyed"], 9);
   EXPECT_EQ(ask({{"request", "list"}})["list"].size(), 0U);
   EXPECT_EQ(world.registry.find("mountpoint-9"), nullptr);
 }
@@ -334,9 +376,11 @@ TEST_F(Streaming, TheLifeOfAViewer) {
   std::vector<std::string> events;
   const auto listening =
       world.events.listen([&](const Event& event) { events.push_back(event.name); });
-  for (const char* verb : {"start", "pause", "stop", "switch", "configure"}) {
-    EXPECT_EQ(later({{"request", verb}, {"id", number}})["error_code"], 460) << verb;
+  // As Janus has it, number by number.
+  for (const char* verb : {"start", "pause", "switch", "configure"}) {
+    EXPECT_EQ(later({{"request", verb}, {"id", number}})["error_code"], 455) << verb;
   }
+  EXPECT_TRUE(later({{"request", "stop"}}).is_null()) << "nothing was to be stopped";
   const Json preparing = later({{"request", "watch"}, {"id", number}});
   EXPECT_EQ(preparing["result"]["status"], "preparing");
   EXPECT_EQ(client->last("event")["jsep"]["type"], "offer");

@@ -211,7 +211,7 @@ class FakePeer final : public rtc::Peer {
     sent.push_back({label, text, std::string(as_text(bytes))});
     return {};
   }
-  void stats(std::function<void(rtc::PeerStats)> done) override { done({}); }
+  void stats(std::function<void(rtc::PeerStats)> done) override { done(report); }
   void close() override { end(rtc::CloseReason::kLocal); }
 
   void connect() { listener_->on_connected(); }
@@ -250,6 +250,7 @@ class FakePeer final : public rtc::Peer {
   std::vector<std::string> keyframes;
   std::uint32_t bitrate = 0;
   std::vector<Data> sent;
+  rtc::PeerStats report;
 
  private:
   rtc::PeerListener* listener_;

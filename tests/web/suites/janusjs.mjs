@@ -9,7 +9,8 @@ import { modules, sourceRoot } from '../support/browsers.mjs';
 import { CLIPS, Camera } from '../support/camera.mjs';
 import { FileServer } from '../support/files.mjs';
 import { expectMovement, expectPicture, expectSound, expectTone } from '../support/media.mjs';
-import { Server } from '../support/server.mjs';
+import { Process } from '../support/processes.mjs';
+import { Server, logIn } from '../support/server.mjs';
 
 // janus.js may poll once more when the session is destroyed already; the Janus API answers 404 then,
 // and it says so. A session lost before would fail a test in other ways.
@@ -100,6 +101,33 @@ async function hangUp(fixture) {
   assert.doesNotMatch(log, /warning|reason=internal/);
 }
 
+/** What Janus' API made is a source like any other: our page watches it by WHEP. */
+async function whep(fixture) {
+  const talk = async (path, body) => {
+    const response = await fetch(server.janusUrl + path, {
+      method: 'POST', body: JSON.stringify({ transaction: 't', apisecret: 'for the test', ...body }),
+    });
+    const answer = await response.json();
+    assert.equal(answer.janus, 'success', JSON.stringify(answer));
+    return answer;
+  };
+  const session = `/${(await talk('', { janus: 'create' })).data.id}`;
+  const handle = `${session}/${(await talk(session, { janus: 'attach', plugin: 'janus.plugin.streaming' })).data.id}`;
+  const media = [{ type: 'video', codec: 'vp8', pt: 100, port: 0 }, { type: 'data', port: 0 }];
+  const made = await talk(handle, { janus: 'message', body: { request: 'create', type: 'rtp', id: 7, media } });
+  const [{ port }] = made.plugindata.data.stream.ports;
+  const sender = fixture.keep(new Process('sender', 'gst-launch-1.0', [
+    ...'videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1'.split(' '),
+    ...'! vp8enc deadline=1 keyframe-max-dist=15 ! rtpvp8pay pt=100 ! udpsink host=127.0.0.1'.split(' '), `port=${port}`,
+  ]));
+  const page = await fixture.page();
+  await logIn(page, server);
+  await page.goto(`${server.url}/watch.html?id=mountpoint-7`);
+  await expectMovement(page, '#video');
+  await page.close();
+  await sender.stop();
+}
+
 export const tests = {
   'npm janus.js by WebSocket watches an H.264 mountpoint': (fixture) => watch(fixture, 'npm', 'ws', 'H.264 camera', CLIPS.h264),
   'npm janus.js by long poll watches a VP8 mountpoint': (fixture) => watch(fixture, 'npm', 'http', 'VP8 camera', CLIPS.vp8),
@@ -107,6 +135,7 @@ export const tests = {
   'Debian janus.js by long poll watches an H.264 mountpoint': (fixture) => watch(fixture, 'debian', 'http', 'H.264 camera', CLIPS.h264),
   'npm janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'npm', 'ws'),
   'a page that closes its connection has hung up, and nothing failed': hangUp,
+  'our page watches a mountpoint by WHEP': whep,
   'npm janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'npm', 'http'),
   'Debian janus.js by WebSocket runs the echo test': (fixture) => echo(fixture, 'debian', 'ws'),
   'Debian janus.js by long poll runs the echo test': (fixture) => echo(fixture, 'debian', 'http'),
