@@ -3,8 +3,9 @@
  *
  * Epochs of docs/e2ee-protocol.md: the sender A, the member B who was there before, and one in the
  * attacker's hand: G, whom the server may show to whom it likes. It shows A and B any rosters and
- * delivers B's statements late or never; those of G are there at once, which is the most he can do. Signatures and channels are perfect (handshake.pml). FAULT seeds a mistake
- * that the assertions must find:
+ * delivers B's statements late or never; those of G are there at once, which is the most he can do.
+ * Signatures and channels are perfect (handshake.pml). FAULT seeds a mistake that the assertions
+ * must find:
  *   1  a leave makes no new key
  *   2  a newcomer gets the key on his own statement
  *   3  whoever is in the newest roster gets the key, though he was not in its epoch
