@@ -16,9 +16,9 @@
  *
  * ## Example
  * |[
- * gst-launch-1.0 udpsrc port=5004
- * caps="application/x-rtp,media=video,clock-rate=90000,encoding-name=AV1" ! \ rtpjitterbuffer
- * latency=50 ! sotto-rtpav1depay ! av1dec ! videoconvert ! autovideosink
+ * gst-launch-1.0 udpsrc port=5004 \
+ *   caps="application/x-rtp,media=video,clock-rate=90000,encoding-name=AV1" ! \
+ *   rtpjitterbuffer latency=50 ! sotto-rtpav1depay ! av1dec ! videoconvert ! autovideosink
  * ]|
  */
 #include "elements/av1/gstav1depay.h"
