@@ -41,6 +41,15 @@ def shape(value, key=""):
     return type(value).__name__
 
 
+def is_aside(answer):
+    """What comes when it likes: candidates (ours are in the description), and the echo's end, which
+    Janus tells from another thread, before `detached` or after."""
+    if not isinstance(answer, dict):
+        return False
+    told = answer.get("plugindata", {}).get("data", {})
+    return answer.get("janus") == "trickle" or told.get("result") == "done"
+
+
 class Sotto:
     """sotto-server on free ports, in a folder of its own."""
 
@@ -224,8 +233,7 @@ def main():
             answers = []
             for client in (theirs, ours):
                 status, answer = client.call(method, path, body)
-                # Janus may trickle its candidates; ours are in the description.
-                while isinstance(answer, dict) and answer.get("janus") == "trickle":
+                while is_aside(answer):
                     status, answer = client.call(method, path, body)
                 if name:
                     client.ids[name] = answer["data"]["id"]
