@@ -16,6 +16,7 @@ namespace {
 constexpr int kFarewells = 5;  // RTCP may be lost: say "no limit" this often.
 constexpr std::uint32_t kNoLimit = 1'000'000'000;
 constexpr guint kMaxRembSources = 16;
+constexpr guint kImmediateMembers = 64;  // More than the SSRCs of both sides of a peer.
 
 /// Fields of one source in the session's statistics.
 struct Source {
@@ -92,6 +93,9 @@ bool RtcpLink::attach(GstElement* webrtcbin) {
   g_signal_emit_by_name(rtpbin.get(), "get-internal-session", 0U, &session);
   if (session == nullptr) return false;
   session_ = GstPtr<GstObject>::adopt(reinterpret_cast<GstObject*>(session));
+  // Sound, pictures and what repeats them are more members than the three up to which feedback goes
+  // out at once; beyond, RFC 4585 lets a question for a lost packet wait until it is of no use.
+  g_object_set(session, "rtcp-immediate-feedback-threshold", kImmediateMembers, nullptr);
   GstIterator* repeaters =
       gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "rtprtxsend");
   GValue item = G_VALUE_INIT;

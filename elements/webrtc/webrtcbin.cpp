@@ -68,6 +68,42 @@ Result<> harden(GstElement* webrtcbin, const WebrtcbinOptions& options) {
   return {};
 }
 
+/// The kind of the section that names this SSRC in the remote description.
+bool is_video(GstElement* webrtcbin, guint ssrc) {
+  GstWebRTCSessionDescription* raw = nullptr;
+  g_object_get(webrtcbin, "remote-description", &raw, nullptr);
+  if (raw == nullptr) return false;
+  const std::unique_ptr<GstWebRTCSessionDescription, decltype(&gst_webrtc_session_description_free)>
+      description(raw, gst_webrtc_session_description_free);
+  for (guint i = 0; i < gst_sdp_message_medias_len(raw->sdp); ++i) {
+    const auto* media = gst_sdp_message_get_media(raw->sdp, i);
+    for (guint n = 0;; ++n) {
+      const char* value = gst_sdp_media_get_attribute_val_n(media, "ssrc", n);
+      if (value == nullptr) break;
+      if (g_ascii_strtoull(value, nullptr, 10) == ssrc) {
+        return g_strcmp0(gst_sdp_media_get_media(media), "video") == 0;
+      }
+    }
+  }
+  return false;
+}
+
+struct Buffering {
+  GstElement* webrtcbin;  // Holds the rtpbin that calls us.
+  guint video_latency;    // ms
+};
+
+/// webrtcbin 1.22 gives each jitter buffer the do-nack of every section of the bundle in turn: the
+/// last one's, mostly the sound's, holds for all, and lost pictures are never asked for. Called
+/// after its own handler.
+void on_new_jitterbuffer(GstElement* /*rtpbin*/, GstElement* jitterbuffer, guint /*session*/,
+                         guint ssrc, gpointer held) {
+  const auto& buffering = *static_cast<Buffering*>(held);
+  const bool video = is_video(buffering.webrtcbin, ssrc);
+  g_object_set(jitterbuffer, "do-retransmission", video ? TRUE : FALSE, nullptr);
+  if (video) g_object_set(jitterbuffer, "latency", buffering.video_latency, nullptr);
+}
+
 }  // namespace
 
 Result<std::string> to_gst_url(const rtc::IceServer& server) {
@@ -111,6 +147,15 @@ Result<GstPtr<GstElement>> make_webrtcbin(const WebrtcbinOptions& options, const
   gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
   g_object_set(webrtcbin.get(), "latency", static_cast<guint>(options.jitter_latency.count()),
                nullptr);
+  if (const auto rtpbin =
+          GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(webrtcbin.get()), "rtpbin"))) {
+    const auto latency = std::max(options.jitter_latency, options.repeat_latency);
+    g_signal_connect_data(
+        rtpbin.get(), "new-jitterbuffer", G_CALLBACK(on_new_jitterbuffer),
+        new Buffering{webrtcbin.get(), static_cast<guint>(latency.count())},
+        [](gpointer held, GClosure*) { delete static_cast<Buffering*>(held); },
+        static_cast<GConnectFlags>(0));
+  }
   if (auto hardened = harden(webrtcbin.get(), options); !hardened) {
     return tl::unexpected<Error>(hardened.error());
   }

@@ -28,6 +28,9 @@ struct WebrtcbinOptions {
   std::uint16_t max_port = 0;
   bool loopback_candidates = false;
   std::chrono::milliseconds jitter_latency{40};
+  /// Of pictures: how long one that was asked for again is waited for, if that is longer. What
+  /// comes in order passes at once.
+  std::chrono::milliseconds repeat_latency{0};
 };
 
 /// max-bundle, ICE over UDP only, no UPnP, liveness checks of the chosen pair. kUnavailable names

@@ -19,6 +19,9 @@ namespace {
 
 constexpr int kTwccId = 3;                                 // Of our own offers.
 constexpr std::chrono::milliseconds kPendingLimit{5'000};  // For webrtcbin to finish a task.
+// Two round trips of a long way. Sound, which is not asked for again, waits for jitter_latency
+// only.
+constexpr std::chrono::milliseconds kRepeatLatency{200};
 constexpr guint kMaxStreams = 32;  // SSRCs of one peer: each costs a jitter buffer and a thread.
 
 bool sends(rtc::Direction d) {
@@ -59,6 +62,7 @@ Result<> WebrtcbinPeer::build(const std::vector<rtc::MediaPlan>& media,
   options.max_port = options_.max_port;
   options.loopback_candidates = options_.loopback_candidates;
   options.jitter_latency = options_.jitter_latency;
+  options.repeat_latency = kRepeatLatency;
   auto webrtcbin = make_webrtcbin(options, "webrtcbin");
   if (!webrtcbin) return tl::unexpected<Error>(webrtcbin.error());
   webrtcbin_ = std::move(*webrtcbin);
