@@ -25,6 +25,7 @@ void add_id(CLI::App& app, Action& action);
 void add_keys(CLI::App& app, Action& action);
 void add_launch(CLI::App& app, Action& action);
 void add_publish(CLI::App& app, Action& action);
+void add_watch(CLI::App& app, Action& action);
 
 /// Loads GStreamer and this project's elements, which are part of the program.
 void start_gstreamer();

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   add_keys(app, action);
   add_launch(app, action);
   add_publish(app, action);
+  add_watch(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

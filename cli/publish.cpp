@@ -3,6 +3,7 @@
 //
 // sotto publish: a camera, file, test picture or RTSP camera to a WHIP server.
 #include "cli/command.h"
+#include "cli/group.h"
 #include "cli/secret.h"
 #include "pipelines/publish/publisher.h"
 
@@ -25,6 +26,7 @@ struct Options {
   bool ask_token = false;
   bool silent = false;
   bool list_cameras = false;
+  GroupOptions group;
 };
 
 /// Tells a person, on standard error; reports go to standard output.
@@ -46,9 +48,11 @@ class Teller : public PublishListener {
   }
   void on_note(const std::string& note) override { std::cerr << "Note: " << note << '\n'; }
   void on_end(Result<> result) override {
-    result_ = std::move(result);
+    if (result_) result_ = std::move(result);
     g_main_loop_quit(loop_);
   }
+  /// What ends it is not of the publisher's own.
+  void fail_with(const Error& error) { result_ = tl::unexpected(error); }
   const Result<>& result() const { return result_; }
 
  private:
@@ -102,16 +106,37 @@ int publish(Options options) {
   if (!password) return report(password.error());
   wanted.password = *password;
 
+  std::optional<GroupMember> member;
+  auto sealers = std::make_shared<Sealers>();
+  if (!options.group.group.empty()) {
+    if (wanted.direct) {
+      return report({ErrorCode::kInvalid, "--e2ee goes through the server: leave --direct out"});
+    }
+    auto made = GroupMember::make(options.group, groups::Role::kSender, wanted.location,
+                                  token->path(), wanted.ca_file, wanted.insecure);
+    if (!made) return report(made.error());
+    member.emplace(std::move(*made));
+    wanted.sealer = [sealers](GstElement* encrypt) { sealers->add(encrypt); };
+  }
+
   start_gstreamer();
   const std::unique_ptr<GMainLoop, void (*)(GMainLoop*)> loop(g_main_loop_new(nullptr, FALSE),
                                                               g_main_loop_unref);
   Teller teller(options.reports, loop.get());
   {
+    std::unique_ptr<SealedSending> sending;
     Publisher publisher(wanted, teller, std::chrono::seconds(options.every));
     const StopSignals signals([&] {
       std::cerr << "Ending; once more Ctrl-C ends at once.\n";
       publisher.stop();
     });
+    if (member) {
+      sending = std::make_unique<SealedSending>(*member, *sealers, options.reports == "json",
+                                                [&](const Error& error) {
+                                                  teller.fail_with(error);
+                                                  publisher.stop();
+                                                });
+    }
     publisher.start();
     g_main_loop_run(loop.get());
   }
@@ -135,6 +160,7 @@ void add_publish(CLI::App& app, Action& action) {
       ->add_option("--max-viewers", wanted.max_viewers,
                    "With --direct: so many are served from here, more by the server")
       ->capture_default_str();
+  add_group_options(*command, options->group);
   command->add_option("--token-file", options->token_file,
                       "File with the access token; else SOTTO_TOKEN of the environment");
   command->add_flag("--ask-token", options->ask_token, "Ask for the access token");
@@ -172,6 +198,7 @@ void add_publish(CLI::App& app, Action& action) {
       "  sotto publish camera --to https://server:8443/whip/porch --token-file porch.token\n"
       "  sotto publish rtsp://10.0.0.7/stream --user admin --password-file cam.pass --to …\n"
       "  sotto publish camera --direct --max-viewers 3 --to https://server:8443/whip/porch\n"
+      "  sotto publish rtsp://10.0.0.7/stream --e2ee family --to https://server:8443/whip/porch\n"
       "  sotto publish test --reports json --every 1 --to …\n");
   command->callback([options, &action] { action = [options] { return publish(*options); }; });
 }

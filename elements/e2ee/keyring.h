@@ -13,16 +13,21 @@
 #include "core/sframe/key_ring.h"
 
 #include <glib-object.h>
+#include <gmodule.h>
 
 G_BEGIN_DECLS
 
 #define SOTTO_KEYRING_CONTEXT "sotto.e2ee.keyring"
 #define SOTTO_TYPE_KEYRING (sotto_keyring_get_type())
+// The plugin's one type: programs that hold keys for its elements link to it.
+G_MODULE_EXPORT GType sotto_keyring_get_type(void);
 G_DECLARE_FINAL_TYPE(SottoKeyring, sotto_keyring, SOTTO, KEYRING, GObject)
 
-SottoKeyring* sotto_keyring_new(void);
+G_MODULE_EXPORT SottoKeyring* sotto_keyring_new(void);
 
 G_END_DECLS
 
-const std::shared_ptr<sotto::sframe::KeyStore>& sotto_keyring_outer(SottoKeyring* keyring);
-const std::shared_ptr<sotto::sframe::KeyStore>& sotto_keyring_inner(SottoKeyring* keyring);
+G_MODULE_EXPORT const std::shared_ptr<sotto::sframe::KeyStore>& sotto_keyring_outer(
+    SottoKeyring* keyring);
+G_MODULE_EXPORT const std::shared_ptr<sotto::sframe::KeyStore>& sotto_keyring_inner(
+    SottoKeyring* keyring);

@@ -59,7 +59,10 @@ Error explain(const Reply& reply, const std::string& url) {
               "the server takes none of what was offered; try another "
               "codec: " +
                   status};
-    case 409: return {ErrorCode::kConflict, "the endpoint is in use by somebody else: " + status};
+    case 409:
+      return {
+          ErrorCode::kConflict,
+          "somebody else is publishing there, or a sealed group takes it sealed only: " + status};
     case 429:
     case 503: return {ErrorCode::kUnavailable, "the server is busy, try later: " + status};
     default: return {ErrorCode::kIo, "unexpected answer: " + status};

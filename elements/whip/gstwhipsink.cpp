@@ -19,8 +19,8 @@
  * sending begins.
  *
  * Streams that e2ee-encrypt has sealed are announced as such, so that the server neither transcodes
- * them nor calls them open; either all streams of a session are sealed or none is. Of RTP nothing
- * tells it: let whip-sink put in the payloader.
+ * them nor calls them open; either all streams of a session are sealed or none is. RTP does not
+ * show it: let whip-sink put in the payloader, or set `sealed`.
  *
  * The session is ended (DELETE) when the element leaves PAUSED. It does not reconnect by itself:
  * an error message ends it, and taking the pipeline to READY and back to PLAYING starts a new
@@ -38,6 +38,7 @@
 
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,8 @@ using sotto::HttpPeer;
 using sotto::HttpProperties;
 
 constexpr guint kMtu = 1200;  // Larger packets do not pass every tunnel, and browsers expect this.
+enum : guint { kPropSealed = HttpProperties::kFirstOwn };
+
 constexpr int kFirstPayloadType = 96;
 constexpr std::size_t kMaxPads = 16;
 
@@ -138,6 +141,7 @@ const char* payloader_of(const std::string& format) {
 struct GstWhipSinkPrivate {
   HttpProperties properties;
   Hold hold;
+  std::atomic<bool> sealed{false};
 
   std::mutex mutex;  // Protects everything below; never held while calling webrtcbin or pads.
   std::vector<std::shared_ptr<Input>> inputs;
@@ -216,7 +220,7 @@ void mark_ready(GstWhipSink* self, Input& input) {
     for (const auto& other : self->priv->inputs) {
       if (!other->ready) return;
       ++all;
-      if (other->sealed) ++sealed;
+      if (other->sealed || self->priv->sealed) ++sealed;
     }
     if (std::exchange(self->priv->started, true)) return;
     peer = self->priv->peer;
@@ -510,13 +514,20 @@ static GstStateChangeReturn gst_whip_sink_change_state(GstElement* element,
 
 static void gst_whip_sink_set_property(GObject* object, guint id, const GValue* value,
                                        GParamSpec* spec) {
-  if (!GST_WHIP_SINK(object)->priv->properties.set(id, value)) {
+  auto* priv = GST_WHIP_SINK(object)->priv;
+  if (id == kPropSealed) {
+    priv->sealed = g_value_get_boolean(value) != FALSE;
+  } else if (!priv->properties.set(id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
 
 static void gst_whip_sink_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
   auto* priv = GST_WHIP_SINK(object)->priv;
+  if (id == kPropSealed) {
+    g_value_set_boolean(value, priv->sealed.load() ? TRUE : FALSE);
+    return;
+  }
   if (id == HttpProperties::kStats) {
     std::shared_ptr<HttpPeer> peer;
     {
@@ -550,6 +561,12 @@ static void gst_whip_sink_class_init(GstWhipSinkClass* klass) {
   object_class->get_property = gst_whip_sink_get_property;
   object_class->finalize = gst_whip_sink_finalize;
   HttpProperties::install(object_class);
+  g_object_class_install_property(
+      object_class, kPropSealed,
+      g_param_spec_boolean("sealed", "Sealed", "RTP that comes in is sealed end to end; say so",
+                           FALSE,
+                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                    GST_PARAM_MUTABLE_READY)));
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->request_new_pad = GST_DEBUG_FUNCPTR(gst_whip_sink_request_new_pad);
   element_class->release_pad = GST_DEBUG_FUNCPTR(gst_whip_sink_release_pad);

@@ -155,7 +155,7 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
 
   Result<> add_static(const std::vector<Words>& tracks, const CameraDevice& camera) {
     for (const auto& words : tracks) {
-      auto chain = make_chain(words);
+      auto chain = make_track(words);
       if (!chain) return tl::unexpected(chain.error());
       set_text(chain->get(), "source",
                camera.api == CameraDevice::Api::kLibcamera ? "camera-name" : "device", camera.name);
@@ -195,6 +195,16 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
   }
 
  private:
+  /// With what seals it, if it is to be sealed.
+  Result<GstPtr<GstElement>> make_track(const Words& words) const {
+    auto chain = make_chain(options_.sealer ? seal_track(words) : words);
+    if (!chain || !options_.sealer) return chain;
+    const auto seal = GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(chain->get()), "seal"));
+    if (!seal) return fail(ErrorCode::kInternal, "a track without a payloader cannot be sealed");
+    options_.sealer(seal.get());
+    return chain;
+  }
+
   static tl::unexpected<Error> missing_base() {
     return fail(ErrorCode::kUnsupported,
                 "basic elements are missing; install gstreamer1.0-plugins-base");
@@ -262,7 +272,7 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
       const auto* encoding = gst_structure_get_string(structure, "encoding-name");
       if (media == nullptr || encoding == nullptr) return;
       is_video = std::string_view(media) == "video";
-      plan = plan_rtp_track(media, encoding);
+      plan = plan_rtp_track(media, encoding, static_cast<bool>(options_.sealer));
     } else if (name == "video/x-raw") {
       is_video = true;
       plan.words = plan_decoded_video(encoder_);
@@ -277,7 +287,8 @@ class Graph : public PublishGraph, public std::enable_shared_from_this<Graph> {
     const bool wanted = !plan.words.empty() && !taken && !attached_ &&
                         tracks_.size() < kMaxTracks && (is_video || options_.audio);
     if (!plan.note.empty()) note_(plan.note);
-    auto chain = make_chain(wanted ? plan.words : Words{"fakesink", "sync=false", "async=false"});
+    auto chain =
+        wanted ? make_track(plan.words) : make_chain({"fakesink", "sync=false", "async=false"});
     if (!chain) {
       note_(chain.error().message);
       chain = make_chain({"fakesink", "sync=false", "async=false"});

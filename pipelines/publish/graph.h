@@ -35,10 +35,15 @@ struct TrackPlan {
 
 /// How RTP of a camera is passed on: by encoding name, in upper case. Video and Opus, G.711 and
 /// G.722 stay as they are; AAC becomes Opus, since no browser takes AAC over WebRTC.
-TrackPlan plan_rtp_track(std::string_view media, std::string_view encoding_name);
+/// `sealed`: what has no sealed form (G.711, G.722) becomes Opus, too.
+TrackPlan plan_rtp_track(std::string_view media, std::string_view encoding_name,
+                         bool sealed = false);
 /// The plan for a stream that is sealed end to end already: left out, since every other one has a
 /// parser or an encoder in it. Nothing for streams that are not.
 std::optional<TrackPlan> plan_sealed_track(const GstCaps* caps);
+
+/// The same track with an e2ee-encrypt called "seal" before its payloader.
+std::vector<std::string> seal_track(std::vector<std::string> words);
 
 /// The words before whip-sink for inputs whose tracks are known at once (test, camera).
 std::vector<std::vector<std::string>> plan_static_tracks(const PublishOptions& options,

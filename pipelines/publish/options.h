@@ -7,8 +7,11 @@
 #include "core/base/error.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+
+struct _GstElement;
 
 namespace sotto {
 
@@ -40,6 +43,9 @@ struct PublishOptions {
   bool audio = true;         ///< Where the input has sound; a camera has `audio_device`.
   bool direct = false;       ///< Answer viewers here; the server only passes on what they ask.
   unsigned max_viewers = 5;  ///< Served so; more are the server's, which then gets a stream too.
+  /// Set: every track is sealed end to end, by an e2ee-encrypt that is given to this for its keys.
+  /// Called on any thread, before the element runs.
+  std::function<void(_GstElement*)> sealer;
   std::string audio_device;  ///< ALSA name; "default" is the system's. Empty: a camera is silent.
 };
 

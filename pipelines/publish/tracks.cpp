@@ -57,6 +57,22 @@ constexpr Recipe kRecipes[] = {
      "the camera's AAC sound is made into Opus; the picture is not touched"},
 };
 
+/// Where it is to be sealed end to end. Pictures are sealed as they come.
+constexpr Recipe kSoundToOpus[] = {
+    {"audio", "PCMU",
+     "rtppcmudepay ! mulawdec ! audioconvert ! audioresample ! opusenc bitrate=64000 ! "
+     "rtpopuspay pt=111",
+     "the camera's G.711 sound is made into Opus, which can be sealed; the picture is not touched"},
+    {"audio", "PCMA",
+     "rtppcmadepay ! alawdec ! audioconvert ! audioresample ! opusenc bitrate=64000 ! "
+     "rtpopuspay pt=111",
+     "the camera's G.711 sound is made into Opus, which can be sealed; the picture is not touched"},
+    {"audio", "G722",
+     "rtpg722depay ! avdec_g722 ! audioconvert ! audioresample ! opusenc bitrate=64000 ! "
+     "rtpopuspay pt=111",
+     "the camera's G.722 sound is made into Opus, which can be sealed; the picture is not touched"},
+};
+
 Words split(std::string_view text) {
   Words words;
   while (!text.empty()) {
@@ -69,7 +85,27 @@ Words split(std::string_view text) {
 
 }  // namespace
 
-TrackPlan plan_rtp_track(std::string_view media, std::string_view encoding_name) {
+Words seal_track(Words words) {
+  const auto is_payloader = [](const std::string& word) {
+    constexpr std::string_view kEnd = "pay";
+    return word.compare(0, 3, "rtp") == 0 && word.size() > kEnd.size() &&
+           word.compare(word.size() - kEnd.size(), kEnd.size(), kEnd) == 0 &&
+           word.find("depay") == std::string::npos;
+  };
+  const auto payloader = std::find_if(words.begin(), words.end(), is_payloader);
+  if (payloader == words.end()) return words;  // Nothing to send.
+  const Words seal = {"e2ee-encrypt", "name=seal", "!"};
+  words.insert(payloader, seal.begin(), seal.end());
+  return words;
+}
+
+TrackPlan plan_rtp_track(std::string_view media, std::string_view encoding_name, bool sealed) {
+  if (sealed) {
+    for (const Recipe& recipe : kSoundToOpus) {
+      if (recipe.media != media || recipe.encoding != encoding_name) continue;
+      return {split(recipe.words), std::string(recipe.note)};
+    }
+  }
   const auto found =
       std::find_if(std::begin(kRecipes), std::end(kRecipes), [&](const Recipe& recipe) {
         return recipe.media == media && recipe.encoding == encoding_name;

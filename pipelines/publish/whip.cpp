@@ -19,6 +19,7 @@ Result<GstPtr<GstElement>> make_whip_sink(const PublishOptions& options) {
   if (!options.ca_file.empty()) {
     g_object_set(sink.get(), "tls-ca-file", options.ca_file.c_str(), nullptr);
   }
+  if (options.sealer) g_object_set(sink.get(), "sealed", TRUE, nullptr);
   if (options.insecure) g_object_set(sink.get(), "tls-validation", FALSE, nullptr);
   return sink;
 }

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipelines/publish/direct/signal_client.h"
 
-#include "core/rtc/direct/messages.h"
-
 #include <libsoup/soup.h>
 
 #include <utility>
@@ -12,28 +10,53 @@ namespace sotto {
 
 using std::chrono::steady_clock;
 
-Result<std::string> signal_address(const std::string& whip_location) {
-  constexpr std::string_view kWhip = "/whip/";
+namespace {
+
+constexpr std::string_view kEndpoint = "/whip/";  // As long as /whep/.
+
+/// docs/api.md and docs/sealed-groups.md
+ErrorCode code_of(int close_code) {
+  switch (close_code) {
+    case 4001:
+    case 4009: return ErrorCode::kConflict;
+    case 4003: return ErrorCode::kDenied;
+    case 4004: return ErrorCode::kNotFound;
+    default: return ErrorCode::kUnavailable;
+  }
+}
+
+}  // namespace
+
+Result<MediaAddress> media_address(const std::string& location) {
   const auto bad = [] {
     return fail(ErrorCode::kInvalid,
-                "--direct needs the address of a sotto server: https://server/whip/NAME");
+                "the address of a sotto server is needed: https://server/whip/NAME");
   };
   g_autoptr(GUri) uri =
-      g_uri_parse(whip_location.c_str(),
+      g_uri_parse(location.c_str(),
                   static_cast<GUriFlags>(G_URI_FLAGS_ENCODED | G_URI_FLAGS_HAS_PASSWORD), nullptr);
   if (uri == nullptr || g_uri_get_host(uri) == nullptr) return bad();
   const std::string scheme = g_uri_get_scheme(uri);
   if (scheme != "http" && scheme != "https") return bad();
   const std::string path = g_uri_get_path(uri);
-  const auto at = path.rfind(kWhip);
+  auto at = path.rfind("/whip/");
+  if (at == std::string::npos) at = path.rfind("/whep/");
   if (at == std::string::npos) return bad();
-  const auto name = path.substr(at + kWhip.size());
+  const auto name = path.substr(at + kEndpoint.size());
   if (name.empty() || name.find('/') != std::string::npos) return bad();
-  const auto signal = path.substr(0, at) + "/v1/publish/" + name + "/signal";
-  g_autofree gchar* text =
-      g_uri_join(G_URI_FLAGS_ENCODED, scheme == "https" ? "wss" : "ws", nullptr,
-                 g_uri_get_host(uri), g_uri_get_port(uri), signal.c_str(), nullptr, nullptr);
-  return std::string(text);
+  g_autofree gchar* text = g_uri_join(G_URI_FLAGS_ENCODED, scheme == "https" ? "wss" : "ws",
+                                      nullptr, g_uri_get_host(uri), g_uri_get_port(uri),
+                                      path.substr(0, at).c_str(), nullptr, nullptr);
+  return MediaAddress{text, name};
+}
+
+Result<std::string> signal_address(const std::string& whip_location) {
+  const auto address = media_address(whip_location);
+  if (!address || whip_location.rfind("/whip/") == std::string::npos) {
+    return fail(ErrorCode::kInvalid,
+                "--direct needs the address of a sotto server: https://server/whip/NAME");
+  }
+  return address->base + "/v1/publish/" + address->name + "/signal";
 }
 
 // Shared with libsoup's callbacks, which may come after the client is gone.
@@ -72,7 +95,7 @@ Error SignalClient::State::why(GError* error) const {
   }
   if (status == 404) {
     return {ErrorCode::kNotFound,
-            "the server knows nothing of direct publishing; check --to: " + url};
+            "the server knows nothing of " + settings.feature + "; check the address: " + url};
   }
   if (error != nullptr && error->domain == G_TLS_ERROR) {
     return {ErrorCode::kIo,
@@ -111,8 +134,7 @@ Result<> SignalClient::State::open() {
                                     gpointer) -> gboolean { return TRUE; }),
                      nullptr);
   }
-  char protocol[] = "sotto-direct-1";
-  char* protocols[] = {protocol, nullptr};
+  char* protocols[] = {settings.protocol.data(), nullptr};
   soup_session_websocket_connect_async(
       session, message, nullptr, protocols, G_PRIORITY_DEFAULT, cancellable,
       [](GObject*, GAsyncResult* result, gpointer held) {
@@ -140,8 +162,7 @@ void SignalClient::State::connected(GAsyncResult* result) {
   }
   deadline.cancel();
   heard = steady_clock::now();
-  soup_websocket_connection_set_max_incoming_payload_size(connection,
-                                                          rtc::direct::kMaxMessageBytes);
+  soup_websocket_connection_set_max_incoming_payload_size(connection, settings.max_message);
   soup_websocket_connection_set_keepalive_interval(connection, static_cast<guint>(kPing.count()));
   const auto tie = [this](const char* signal, GCallback callback) {
     g_signal_connect_data(
@@ -169,8 +190,7 @@ void SignalClient::State::connected(GAsyncResult* result) {
         const int code = soup_websocket_connection_get_close_code(socket);
         std::string text = "the server closed the connection";
         if (reason != nullptr && *reason != '\0') text += std::string(": ") + reason;
-        self->end(
-            {code == 4009 || code == 4001 ? ErrorCode::kConflict : ErrorCode::kUnavailable, text});
+        self->end({code_of(code), text});
       }));
   watch = loop.every(std::chrono::seconds(1), [this] {
     if (steady_clock::now() - heard > kSilence) {

@@ -7,6 +7,7 @@
 #include "elements/glue/main_context.h"
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,7 +20,19 @@ struct SignalSettings {
   std::string token;    ///< Empty for none.
   std::string ca_file;  ///< PEM; empty for the system's authorities.
   bool validate_tls = true;
+  std::string protocol = "sotto-direct-1";  ///< The WebSocket's subprotocol.
+  std::size_t max_message = 160U << 10U;    ///< What the server may send at once.
+  std::string feature = "direct publishing";  ///< For people, when the server does not have it.
 };
+
+/// Where a WHIP or WHEP address is, and what is published or watched there.
+struct MediaAddress {
+  std::string base;  ///< "wss://server" and what stands before /whip/ or /whep/.
+  std::string name;
+};
+/// From "https://server/whip/NAME" or "https://server/whep/NAME". kInvalid for what is no such
+/// address.
+Result<MediaAddress> media_address(const std::string& location);
 
 /// From "https://server/whip/NAME" to "wss://server/v1/publish/NAME/signal"; a path before /whip/
 /// (a reverse proxy's) is kept. kInvalid for what is no such address.

@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/group.h"
+
+#include "cli/secret.h"
+#include "core/keys/identity_file.h"
+#include "elements/webrtc/http_properties.h"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <utility>
+
+namespace sotto::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kCountInterval{1'000};
+
+keys::WallTime wall() {
+  return std::chrono::duration_cast<keys::WallTime>(
+      std::chrono::system_clock::now().time_since_epoch());
+}
+
+Result<std::unique_ptr<keys::FileIdentity>> identity_of(const GroupOptions& options) {
+  if (options.identity.empty()) return keys::FileIdentity::generate();
+  const auto content = keys::read_private_file(options.identity, keys::kMaxIdentityFile);
+  if (!content) return tl::unexpected(content.error());
+  const auto facts = keys::identity_facts(content->view());
+  if (!facts) return tl::unexpected(facts.error());
+  if (!facts->sealed) return keys::open_identity(content->view(), {});
+  const auto line =
+      options.passphrase_file.empty()
+          ? ask_line("Passphrase", keys::kMaxPassphrase)
+          : keys::read_private_file(options.passphrase_file, keys::kMaxPassphrase + 1);
+  if (!line) return tl::unexpected(line.error());
+  auto words = line->view();
+  while (!words.empty() && (words.back() == '\n' || words.back() == '\r')) {
+    words = words.first(words.size() - 1);
+  }
+  return keys::open_identity(content->view(), words);
+}
+
+void say(const json& event) { std::cout << event.dump() << std::endl; }
+
+}  // namespace
+
+void add_group_options(CLI::App& command, GroupOptions& options) {
+  command.add_option("--e2ee", options.group,
+                     "Sealed group to be a member of: its keys are its members', not the server's");
+  command.add_option("--identity", options.identity,
+                     "With --e2ee: this device's identity, a file of `sotto id new`; else one that "
+                     "lasts for this run");
+  command.add_option("--passphrase-file", options.passphrase_file,
+                     "Passphrase of the identity; else asked for");
+}
+
+Result<GroupMember> GroupMember::make(const GroupOptions& options, groups::Role role,
+                                      const std::string& location, const std::string& token_path,
+                                      const std::string& ca_file, bool insecure) {
+  const auto address = media_address(location);
+  if (!address) return tl::unexpected(address.error());
+  if (const auto good = group_address(address->base, options.group); !good) {
+    return tl::unexpected(good.error());
+  }
+  GroupMember member;
+  member.source = address->name;
+  member.settings.base = address->base;
+  member.settings.group = options.group;
+  member.settings.role = role;
+  member.settings.ca_file = ca_file;
+  member.settings.validate_tls = !insecure;
+  if (role == groups::Role::kSender) member.settings.sources = {address->name};
+  if (!token_path.empty()) {
+    auto token = read_token(token_path);
+    if (!token) return tl::unexpected(token.error());
+    member.settings.token = std::move(*token);
+  }
+  auto identity = identity_of(options);
+  if (!identity) return tl::unexpected(identity.error());
+  member.identity = std::move(*identity);
+  auto prekeys = keys::Prekeys::generate(*member.identity, wall());
+  if (!prekeys) return tl::unexpected(prekeys.error());
+  member.prekeys = std::make_unique<keys::Prekeys>(std::move(*prekeys));
+  member.continuity = std::make_unique<keys::Continuity>();
+  return member;
+}
+
+void GroupTeller::on_joined(const groups::Welcome& welcome) {
+  std::cerr << "In the group as member " << welcome.member << " of " << welcome.roster.size()
+            << ".\n";
+  if (json_) {
+    say({{"event", "joined"},
+         {"member", welcome.member},
+         {"epoch", welcome.epoch},
+         {"members", welcome.roster.size()}});
+  }
+}
+
+void GroupTeller::on_epoch(groups::EpochNumber epoch, const groups::Roster& roster) {
+  if (json_) say({{"event", "epoch"}, {"epoch", epoch}, {"members", roster.size()}});
+}
+
+void GroupTeller::on_use_key(const keys::event::UseKey& key) {
+  if (json_) say({{"event", "use-key"}, {"epoch", key.epoch}, {"kid", key.kid}});
+}
+
+void GroupTeller::on_stop_sending() {
+  std::cerr << "Nothing is sent until there is another key.\n";
+  if (json_) say({{"event", "stop-sending"}});
+}
+
+void GroupTeller::on_install_key(const keys::event::InstallKey& key) {
+  if (json_) {
+    say({{"event", "key"}, {"from", key.from}, {"epoch", key.epoch}, {"kid", key.kid}});
+  }
+}
+
+void GroupTeller::on_remove_key(const keys::event::RemoveKey& key) {
+  if (json_) say({{"event", "key-removed"}, {"from", key.from}, {"kid", key.kid}});
+}
+
+void GroupTeller::on_warning(keys::Warning warning, groups::MemberId member) {
+  std::cerr << "Warning: " << keys::name_of(warning) << " (member " << member << ").\n";
+  if (json_) {
+    say({{"event", "warning"}, {"what", std::string(keys::name_of(warning))}, {"member", member}});
+  }
+}
+
+void GroupTeller::on_left(const Error& why) {
+  std::cerr << "Out of the group: " << why.message << ".\n";
+  if (json_) say({{"event", "left"}, {"reason", why.message}});
+}
+
+SealedSending::SealedSending(const GroupMember& member, Sealers& sealers, bool as_json,
+                             std::function<void(const Error&)> ended)
+    : GroupTeller(as_json, std::move(ended)),
+      sealers_(sealers),
+      line_(member.settings, *member.identity, *member.prekeys, *member.continuity, *this) {
+  line_.start();
+  counter_ = context_.every(kCountInterval, [this] { count(); });
+}
+
+void SealedSending::count() {
+  line_.frames_sealed(sealers_.take_sealed());
+  if (sealers_.wants_rekey()) line_.request_rekey();
+}
+
+void SealedSending::on_use_key(const keys::event::UseKey& key) {
+  sealers_.use(key);
+  GroupTeller::on_use_key(key);
+}
+
+void SealedSending::on_stop_sending() {
+  sealers_.stop();
+  GroupTeller::on_stop_sending();
+}
+
+void SealedSending::on_left(const Error& why) {
+  // Who has left does not know any more whom he would be sending to.
+  sealers_.stop();
+  GroupTeller::on_left(why);
+}
+
+SealedWatching::SealedWatching(const GroupMember& member, Watcher& watcher, bool as_json,
+                               std::function<void(const Error&)> ended)
+    : GroupTeller(as_json, std::move(ended)),
+      watcher_(watcher),
+      line_(member.settings, *member.identity, *member.prekeys, *member.continuity, *this) {
+  line_.start();
+}
+
+void SealedWatching::on_install_key(const keys::event::InstallKey& key) {
+  watcher_.install(key);
+  GroupTeller::on_install_key(key);
+}
+
+void SealedWatching::on_remove_key(const keys::event::RemoveKey& key) {
+  watcher_.remove(key.kid);
+  GroupTeller::on_remove_key(key);
+}
+
+void SealedWatching::on_left(const Error& why) {
+  watcher_.clear();
+  GroupTeller::on_left(why);
+}
+
+}  // namespace sotto::cli

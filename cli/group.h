@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The sotto authors
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What `sotto publish --e2ee` and `sotto watch --e2ee` share: this device as a member of a group.
+#pragma once
+
+#include "cli/command.h"
+#include "pipelines/groups/group_line.h"
+#include "pipelines/groups/sealers.h"
+#include "pipelines/groups/watcher.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace sotto::cli {
+
+struct GroupOptions {
+  std::string group;
+  std::string identity;         ///< File of `sotto id`; empty: an identity for this run only.
+  std::string passphrase_file;  ///< For it; else asked, where it is sealed.
+};
+void add_group_options(CLI::App& command, GroupOptions& options);
+
+/// Who this device is, and where its group is.
+struct GroupMember {
+  GroupLineSettings settings;
+  std::unique_ptr<keys::Identity> identity;
+  std::unique_ptr<keys::Prekeys> prekeys;
+  std::unique_ptr<keys::Continuity> continuity;
+  std::string source;  ///< What is published or watched.
+
+  static Result<GroupMember> make(const GroupOptions& options, groups::Role role,
+                                  const std::string& location, const std::string& token_path,
+                                  const std::string& ca_file, bool insecure);
+};
+
+/// Tells a person on standard error, a program on standard output.
+class GroupTeller : public GroupListener {
+ public:
+  GroupTeller(bool json, std::function<void(const Error&)> ended)
+      : json_(json), ended_(std::move(ended)) {}
+  void on_joined(const groups::Welcome& welcome) override;
+  void on_epoch(groups::EpochNumber epoch, const groups::Roster& roster) override;
+  void on_use_key(const keys::event::UseKey& key) override;
+  void on_stop_sending() override;
+  void on_install_key(const keys::event::InstallKey& key) override;
+  void on_remove_key(const keys::event::RemoveKey& key) override;
+  void on_warning(keys::Warning warning, groups::MemberId member) override;
+  void on_left(const Error& why) override;
+  void on_end(const Error& why) override { ended_(why); }
+
+ private:
+  bool json_;
+  std::function<void(const Error&)> ended_;
+};
+
+/// A publisher's membership: keys go to the elements that seal.
+class SealedSending : public GroupTeller {
+ public:
+  SealedSending(const GroupMember& member, Sealers& sealers, bool json,
+                std::function<void(const Error&)> ended);
+  void on_use_key(const keys::event::UseKey& key) override;
+  void on_stop_sending() override;
+  void on_left(const Error& why) override;
+
+ private:
+  void count();
+
+  Sealers& sealers_;
+  MainContext context_;
+  GroupLine line_;
+  MainContext::Timer counter_;
+};
+
+/// A viewer's membership: keys go to the watcher.
+class SealedWatching : public GroupTeller {
+ public:
+  SealedWatching(const GroupMember& member, Watcher& watcher, bool json,
+                 std::function<void(const Error&)> ended);
+  void on_install_key(const keys::event::InstallKey& key) override;
+  void on_remove_key(const keys::event::RemoveKey& key) override;
+  void on_left(const Error& why) override;
+  const GroupLine& line() const { return line_; }
+
+ private:
+  Watcher& watcher_;
+  GroupLine line_;
+};
+
+}  // namespace sotto::cli
