@@ -31,10 +31,9 @@ class ServerProcess {
   int stop();
 
  private:
-  bool wait_ready();
+  bool wait_ready(int folder_watch);
 
   std::filesystem::path folder_;
-  std::string http_url_;
   std::string janus_url_;
   std::uint16_t rtp_port_ = 0;
   pid_t pid_ = -1;
