@@ -55,6 +55,15 @@ constexpr std::array kRecipes{
     Recipe{"av1", 8, true, 320,
            "av1enc usage-profile=realtime cpu-used=8 keyframe-max-dist=20 max-quantizer=4 ! "
            "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu"},
+    // Of a constant rate, filled up where there is nothing to say: for lines that are too thin.
+    Recipe{"h264-full", 10, true, 320,
+           "x264enc bitrate=1000 vbv-buf-capacity=300 option-string=nal-hrd=cbr:force-cfr=1 "
+           "speed-preset=veryfast tune=zerolatency key-int-max=20 ! "
+           "video/x-h264,profile=main,stream-format=avc,alignment=au"},
+    Recipe{"h264-full-small", 11, true, 160,
+           "x264enc bitrate=200 vbv-buf-capacity=300 option-string=nal-hrd=cbr:force-cfr=1 "
+           "speed-preset=veryfast tune=zerolatency key-int-max=20 ! "
+           "video/x-h264,profile=main,stream-format=avc,alignment=au"},
     Recipe{"aac", 0, false, 0,
            "audio/x-raw,rate=48000,channels=1 ! avenc_aac bitrate=64000 ! "
            "audio/mpeg,mpegversion=4,stream-format=raw"},

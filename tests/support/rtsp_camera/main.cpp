@@ -27,8 +27,8 @@ constexpr const char* kHelp =
     "\n"
     "Pictures: 320x240, 15 frames a second, eight moving bars above a row of 16 black and white\n"
     "cells. Cells 0-7 are the frame's number (0-159), 8-11 the clip's (h264 1, h264-small 2,\n"
-    "h264-b 3, h265 4, vp8 5, vp9 6, h264-high 7, av1 8), 12 even parity, 13-15 always 1 0 1. "
-    "Sound is a\n"
+    "h264-b 3, h265 4, vp8 5, vp9 6, h264-high 7, av1 8, h264-full 10, h264-full-small 11), 12 "
+    "even parity, 13-15 always 1 0 1. Sound is a\n"
     "440 Hz tone. Clips are encoded at the first use into $SOTTO_BUILD_ROOT/test-clips.";
 
 std::string answer(sotto::test::RtspCamera& camera, const std::string& line) {

@@ -364,6 +364,8 @@ std::vector<CameraStream> usual_streams() {
   return {{"/h264", "h264", "aac"},
           {"/h264-high", "h264-high", "aac"},
           {"/h264-small", "h264-small", ""},
+          {"/h264-full", "h264-full", ""},
+          {"/h264-full-small", "h264-full-small", ""},
           {"/h264-b", "h264-b", "aac"},
           {"/h264-sdp-sets", "h264", "", 1400, false},
           {"/h264-no-sets", "h264", "", 1400, false, false},

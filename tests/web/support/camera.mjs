@@ -9,6 +9,7 @@ import { Process } from './processes.mjs';
 /** Numbers the clips carry in their picture, by stream. */
 export const CLIPS = {
   h264: 1, 'h264-small': 2, 'h264-b': 3, h265: 4, vp8: 5, vp9: 6, 'h264-high': 7, av1: 8,
+  'h264-full': 10, 'h264-full-small': 11,
 };
 
 export class Camera extends Process {
