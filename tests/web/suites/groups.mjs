@@ -3,7 +3,7 @@
 // Sealed groups in browsers, through the real server and through one that lies: who sees whom, what
 // words say, and what people are told when something is wrong.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -11,6 +11,7 @@ import { accessibilityFaults, tabOrder } from '../support/accessibility.mjs';
 import { buildRoot, sourceRoot } from '../support/browsers.mjs';
 import { expectMovement } from '../support/media.mjs';
 import { appears } from '../support/pages.mjs';
+import { Process, temporaryFolder } from '../support/processes.mjs';
 import { Proxy } from '../support/proxy.mjs';
 import { Server } from '../support/server.mjs';
 
@@ -148,6 +149,30 @@ export const tests = {
     await stands(anna, 'ben', /Verified/);
     await stands(ben, 'anna', /Verified/);
     assert.equal(await anna.$$eval('#warnings li', ({ length }) => length), 0);
+  },
+
+  'sotto publish and sotto watch are members like any other': async (fixture) => {
+    const group = await newGroup();
+    const folder = temporaryFolder('native');
+    writeFileSync(join(folder, 'token'), server.token, { mode: 0o600 });
+    const native = (name, ...args) => {
+      const env = { GST_PLUGIN_PATH: join(buildRoot, 'elements'), GST_REGISTRY: join(buildRoot, 'gst-registry.bin'), GST_REGISTRY_FORK: 'no', XDG_STATE_HOME: join(folder, name) };
+      const process = new Process(name, join(buildRoot, 'cli/sotto'), [...args, '--e2ee', group, '--token-file', join(folder, 'token')], { env });
+      fixture.programs.push(process);
+      return process;
+    };
+    const garden = native('garden', 'publish', 'test', '--to', `${server.url}/whip/${group}-garden`);
+    const anna = await joins(fixture, group, 'anna', { sends: true });
+    await shows(anna, `${group}-garden`);
+    await stands(anna, 'garden', /words were not compared/);
+    const counter = native('counter', 'watch', '--from', `${server.url}/whep/${group}-anna`, '--hide', '--reports', 'json', '--every', '1');
+    await counter.line(/"failed":0,"frames":[1-9].*"sound":[1-9]\d/); // Of the last second; the fake camera is slow.
+    await stands(anna, 'Viewer 3', /words were not compared/);
+    assert.equal(await anna.$$eval('#warnings li', ({ length }) => length), 0);
+    assert.equal((await counter.stop('SIGINT')).code, 0);
+    await appears(anna, '#people:not(:has([data-member="3"]))');
+    await shows(anna, `${group}-garden`);
+    assert.equal((await garden.stop('SIGINT')).code, 0);
   },
 
   'a server that puts itself in the middle is seen in the words, which differ': async (fixture) => {
