@@ -20,8 +20,8 @@ struct SignalSettings {
   std::string token;    ///< Empty for none.
   std::string ca_file;  ///< PEM; empty for the system's authorities.
   bool validate_tls = true;
-  std::string protocol = "sotto-direct-1";  ///< The WebSocket's subprotocol.
-  std::size_t max_message = 160U << 10U;    ///< What the server may send at once.
+  std::string protocol = "sotto-direct-1";    ///< The WebSocket's subprotocol.
+  std::size_t max_message = 160U << 10U;      ///< What the server may send at once.
   std::string feature = "direct publishing";  ///< For people, when the server does not have it.
 };
 
