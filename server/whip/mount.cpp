@@ -162,6 +162,7 @@ void Mount::set_media(const std::vector<rtc::MediaPlan>& media, std::weak_ptr<rt
     std::shared_ptr<rtc::Track> track;
     if (same_sealing && old != former.end() && accepts(old->second->codec(), plan.codec)) {
       track = old->second;
+      track->begin_anew();
       former.erase(old);
     } else {
       track = rtc::Track::create(plan.codec);

@@ -38,6 +38,11 @@ class Ring {
   /// group has outgrown the ring.
   std::optional<std::uint64_t> group() const { return group_; }
   std::size_t group_bytes() const { return group_bytes_; }
+  /// From now on there is none, until the next keyframe.
+  void forget_group() {
+    group_.reset();
+    group_bytes_ = 0;
+  }
 
  private:
   std::size_t max_frames_;

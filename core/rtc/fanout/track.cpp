@@ -78,6 +78,7 @@ class TrackImpl final : public Track, public std::enable_shared_from_this<TrackI
   std::unique_ptr<Subscription> subscribe(std::shared_ptr<Sink> sink,
                                           SubscribeOptions options) override;
   void set_keyframe_requester(std::function<void()> requester) override;
+  void begin_anew() override;
   TrackStats stats() const override;
   void on_frame(FramePtr frame) override;
 
@@ -275,6 +276,12 @@ void TrackImpl::on_frame(FramePtr frame) {
   for (const auto& lane : lanes_) {
     if (!lane->members_->empty()) schedule(*lane);
   }
+}
+
+void TrackImpl::begin_anew() {
+  const std::lock_guard lock(mutex_);
+  ring_.forget_group();
+  gap_ = !audio_;
 }
 
 void TrackImpl::add(MemberId id, const std::shared_ptr<Subscriber>& viewer) {

@@ -122,6 +122,9 @@ class Track : public FrameReceiver {
   /// a call under way in another thread may still end after that, so capture weakly. Leave it
   /// unset for a source that does not answer (most RTSP cameras).
   virtual void set_keyframe_requester(std::function<void()> requester) = 0;
+  /// What comes next is somebody else's: joiners get nothing of the time before, and nobody gets
+  /// pictures before the next keyframe.
+  virtual void begin_anew() = 0;
   virtual TrackStats stats() const = 0;
 };
 

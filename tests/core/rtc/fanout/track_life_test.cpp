@@ -59,6 +59,27 @@ TEST_F(TrackTest, AThinLineGetsKeyframesOnlyAndEverythingAgainLater) {
   EXPECT_EQ(sink->gaps(), 0);
 }
 
+TEST_F(TrackTest, JoinersGetNothingOfAnEarlierPublisher) {
+  const auto track = asked_track();
+  const auto first = viewer();
+  const auto one = track->subscribe(first, {});
+  track->on_frame(source_.key());
+  track->on_frame(source_.inter());
+  ASSERT_TRUE(first->wait_for(2));
+  track->begin_anew();
+  const auto second = viewer();
+  const auto two = track->subscribe(second, {});
+  Source other(9, 0x12345678);
+  track->on_frame(other.inter());
+  EXPECT_EQ(track->stats().broken_frames, 1U) << "a picture without the keyframe before it";
+  track->on_frame(other.key());
+  ASSERT_TRUE(first->wait_for(3) && second->wait_for(1));
+  track->on_frame(other.inter());
+  ASSERT_TRUE(first->wait_for(4) && second->wait_for(2));
+  EXPECT_EQ(first->numbers().size(), 4U);
+  EXPECT_EQ(second->numbers().size(), 2U) << "nothing of the time before";
+}
+
 // --- Switching ------------------------------------------------------------------------------
 
 TEST_F(TrackTest, ASwitchHappensAtTheOtherTracksKeyframeWithoutABreak) {
