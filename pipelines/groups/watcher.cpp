@@ -21,16 +21,14 @@ constexpr const char* kVideoCodecs = "VP8,H264,VP9";
 struct Recipe {
   std::string_view encoding;
   const char* depay;
-  const char* keep;  ///< For a file.
   const char* show;
 };
 constexpr std::array<Recipe, 4> kRecipes = {{
-    {"VP8", "rtpvp8depay", "queue", "queue ! vp8dec ! videoconvert ! autovideosink"},
-    {"VP9", "rtpvp9depay", "vp9parse", "queue ! vp9dec ! videoconvert ! autovideosink"},
-    {"H264", "rtph264depay ! video/x-h264,stream-format=byte-stream,alignment=au", "h264parse",
+    {"VP8", "rtpvp8depay", "queue ! vp8dec ! videoconvert ! autovideosink"},
+    {"VP9", "rtpvp9depay", "queue ! vp9dec ! videoconvert ! autovideosink"},
+    {"H264", "rtph264depay ! video/x-h264,stream-format=byte-stream,alignment=au",
      "h264parse ! avdec_h264 ! videoconvert ! autovideosink"},
-    {"OPUS", "rtpopusdepay", "opusparse",
-     "queue ! opusdec ! audioconvert ! audioresample ! autoaudiosink"},
+    {"OPUS", "rtpopusdepay", "queue ! opusdec ! audioconvert ! audioresample ! autoaudiosink"},
 }};
 
 camera::Patience watch_patience() {
@@ -79,7 +77,6 @@ struct Watcher::Graph {
   std::shared_ptr<Meter> meter;
   std::shared_ptr<SottoKeyring> keyring;
   bool hide = false;
-  bool to_file = false;
   std::mutex mutex;  // Protects `decrypts`.
   std::vector<GstPtr<GstElement>> decrypts;
 
@@ -116,9 +113,7 @@ struct Watcher::Graph {
 
   Result<> attach(GstPad* pad, const Recipe& recipe) {
     const bool video = recipe.encoding != "OPUS";
-    const std::string after = hide      ? "fakesink sync=false async=false"
-                              : to_file ? std::string(recipe.keep)
-                                        : std::string(recipe.show);
+    const std::string after = hide ? "fakesink sync=false async=false" : recipe.show;
     auto bin = make_bin(std::string(recipe.depay) + " ! e2ee-decrypt name=open ! " + after);
     if (!bin) return tl::unexpected(bin.error());
     auto open = GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(bin->get()), "open"));
@@ -137,16 +132,6 @@ struct Watcher::Graph {
       decrypts.push_back(std::move(open));
     }
     gst_bin_add(GST_BIN(pipeline.get()), bin->get());
-    if (to_file && !hide) {
-      const auto mux =
-          GstPtr<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline.get()), "mux"));
-      const auto end = GstPtr<GstPad>::adopt(gst_element_get_static_pad(bin->get(), "src"));
-      const auto slot = GstPtr<GstPad>::adopt(
-          gst_element_request_pad_simple(mux.get(), video ? "video_%u" : "audio_%u"));
-      if (!end || !slot || gst_pad_link(end.get(), slot.get()) != GST_PAD_LINK_OK) {
-        return fail(ErrorCode::kInternal, "the file does not take the track");
-      }
-    }
     gst_element_sync_state_with_parent(bin->get());
     const auto entry = GstPtr<GstPad>::adopt(gst_element_get_static_pad(bin->get(), "sink"));
     if (!entry || gst_pad_link(pad, entry.get()) != GST_PAD_LINK_OK) {
@@ -233,22 +218,6 @@ Result<GstPtr<GstElement>> Watcher::build() {
   graph_->meter = meter_;
   graph_->keyring = keyring_;
   graph_->hide = options_.hide;
-  graph_->to_file = !options_.file.empty();
-  if (graph_->to_file && !options_.hide) {
-    auto mux = GstPtr<GstElement>::sink(gst_element_factory_make("matroskamux", "mux"));
-    auto file = GstPtr<GstElement>::sink(gst_element_factory_make("filesink", nullptr));
-    if (!mux || !file) {
-      return fail(ErrorCode::kUnsupported,
-                  "matroskamux is missing; install gstreamer1.0-plugins-good");
-    }
-    const auto name = files_ == 0 ? options_.file : options_.file + "." + std::to_string(files_);
-    ++files_;
-    g_object_set(file.get(), "location", name.c_str(), nullptr);
-    gst_bin_add_many(GST_BIN(pipeline.get()), mux.get(), file.get(), nullptr);
-    if (gst_element_link(mux.get(), file.get()) == FALSE) {
-      return fail(ErrorCode::kInternal, "the file takes no Matroska");
-    }
-  }
   g_signal_connect_data(source.get(), "pad-added", G_CALLBACK(&Graph::on_pad), graph_.get(),
                         nullptr, static_cast<GConnectFlags>(0));
   return pipeline;

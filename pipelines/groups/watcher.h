@@ -3,7 +3,7 @@
 // Watches one sealed stream with the keys of a group:
 //
 //   whep-src ┈┈► depayloader ─► e2ee-decrypt ─► meter ─► parser ─► decoder ─► screen
-//                                    ▲                         └─► matroskamux ─► file
+//                                    ▲
 //                              SottoKeyring (epoch keys come and go)
 //
 // A stream that ends or is not there yet is tried again. What does not open is not shown.
@@ -32,8 +32,7 @@ struct WatchOptions {
   std::string token_path;  ///< Empty: none is sent.
   std::string ca_file;
   bool insecure = false;
-  std::string file;   ///< Matroska; empty: a window and loudspeakers.
-  bool hide = false;  ///< Neither: frames are opened and counted.
+  bool hide = false;  ///< No window and no loudspeakers: frames are opened and counted.
 };
 
 /// Since the last one.
@@ -65,7 +64,7 @@ class Watcher {
   Watcher& operator=(const Watcher&) = delete;
 
   void start();
-  /// Gives a file its index; `done` is called when that is over.
+  /// `done` is called when the pipeline has ended.
   void stop(std::function<void()> done);
 
   void install(const keys::event::InstallKey& key);
@@ -92,7 +91,6 @@ class Watcher {
   std::unique_ptr<PipelineRunner> runner_;
   MainContext::Timer retry_;
   std::function<void()> stopped_;
-  unsigned files_ = 0;  ///< Each attempt writes a file of its own.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
