@@ -5,63 +5,25 @@
 #include "core/keys/contents.h"
 #include "core/keys/member.h"
 #include "tests/core/keys/support.h"
+#include "tests/fuzz/mutator.h"
 
-#include <cstdlib>
 #include <random>
 
 namespace sotto::keys {
 namespace {
 
-int runs() {
-  const char* wanted = std::getenv("SOTTO_FUZZ_RUNS");
-  return wanted == nullptr ? 2000 : std::atoi(wanted);
-}
+int runs() { return fuzz::runs(2000); }
 
 Bytes bytes_of(Bytes bytes) { return bytes; }
 Bytes bytes_of(const Secret& secret) { return {secret.view().begin(), secret.view().end()}; }
 
-class Mutator {
- public:
-  std::size_t below(std::size_t bound) {
-    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
-  }
-  std::uint8_t byte() {
-    // Heads of CBOR items come often.
-    constexpr std::uint8_t kLikely[] = {0x00, 0x18, 0x19, 0x1B, 0x40, 0x58, 0x59,
-                                        0x60, 0x80, 0x84, 0x9F, 0x5F, 0xF4, 0xFF};
-    return below(2) == 0 ? kLikely[below(std::size(kLikely))]
-                         : static_cast<std::uint8_t>(below(256));
-  }
-  Bytes mutated(Bytes bytes) {
-    const auto original = bytes;
-    do {
-      for (auto n = 1 + below(4); n > 0; --n) mutate(bytes);
-    } while (bytes == original);
-    return bytes;
-  }
-  std::mt19937& random() { return random_; }
+/// Heads of CBOR items come often.
+constexpr std::uint8_t kHeads[] = {0x00, 0x18, 0x19, 0x1B, 0x40, 0x58, 0x59,
+                                   0x60, 0x80, 0x84, 0x9F, 0x5F, 0xF4, 0xFF};
 
- private:
-  void mutate(Bytes& bytes) {
-    const auto at = [&](std::size_t i) { return bytes.begin() + static_cast<std::ptrdiff_t>(i); };
-    if (bytes.empty()) {
-      bytes.push_back(byte());
-      return;
-    }
-    const auto i = below(bytes.size());
-    switch (below(6)) {
-      case 0: bytes[i] = byte(); break;
-      case 1: bytes[i] = static_cast<std::uint8_t>(bytes[i] ^ (1U << below(8))); break;
-      case 2: bytes.erase(at(i), at(std::min(bytes.size(), i + 1 + below(20)))); break;
-      case 3: bytes.insert(at(i), 1 + below(4), byte()); break;
-      case 4: bytes.resize(i); break;
-      default: {
-        const Bytes part(at(i), at(std::min(bytes.size(), i + 1 + below(30))));
-        bytes.insert(at(below(bytes.size())), part.begin(), part.end());
-      }
-    }
-  }
-  std::mt19937 random_{20261123};
+class Mutator : public fuzz::Mutator {
+ public:
+  Mutator() : fuzz::Mutator(kHeads, 20261123) {}
 };
 
 TEST(KeysFuzz, Bundles) {

@@ -9,25 +9,31 @@
 #include <cstdlib>
 #include <iterator>
 #include <random>
+#include <span>
 
 namespace sotto::fuzz {
 
 /// SOTTO_FUZZ_RUNS, or enough for every build.
-inline int runs() {
+inline int runs(int enough = 20000) {
   const char* wanted = std::getenv("SOTTO_FUZZ_RUNS");
-  return wanted == nullptr ? 20000 : std::atoi(wanted);
+  return wanted == nullptr ? enough : std::atoi(wanted);
 }
+
+/// Bytes that mean something to start codes, OBUs and headers.
+inline constexpr std::uint8_t kMediaBytes[] = {0,    0,    1,    3,    0x65, 0x41,
+                                               0x80, 0xFF, 0x0A, 0x32, 0x12, 0x7F};
 
 class Mutator {
  public:
+  /// Bytes of `likely`, which outlives this, come often.
+  explicit Mutator(std::span<const std::uint8_t> likely = kMediaBytes, unsigned seed = 20261122)
+      : likely_(likely), random_(seed) {}
+
   std::size_t below(std::size_t bound) {
     return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
   }
   std::uint8_t byte() {
-    // Bytes that mean something to start codes, OBUs and headers come often.
-    constexpr std::uint8_t kLikely[] = {0, 0, 1, 3, 0x65, 0x41, 0x80, 0xFF, 0x0A, 0x32, 0x12, 0x7F};
-    return below(2) == 0 ? kLikely[below(std::size(kLikely))]
-                         : static_cast<std::uint8_t>(below(256));
+    return below(2) == 0 ? likely_[below(likely_.size())] : static_cast<std::uint8_t>(below(256));
   }
   void mutate(Bytes& bytes) {
     const auto at = [&](std::size_t i) { return bytes.begin() + static_cast<std::ptrdiff_t>(i); };
@@ -51,9 +57,18 @@ class Mutator {
   void mutate_some(Bytes& bytes) {
     for (auto n = 1 + below(4); n > 0; --n) mutate(bytes);
   }
+  /// Never what it was.
+  Bytes mutated(Bytes bytes) {
+    const auto original = bytes;
+    do mutate_some(bytes);
+    while (bytes == original);
+    return bytes;
+  }
+  std::mt19937& random() { return random_; }
 
  private:
-  std::mt19937 random_{20261122};
+  std::span<const std::uint8_t> likely_;
+  std::mt19937 random_;
 };
 
 }  // namespace sotto::fuzz
